@@ -1,0 +1,112 @@
+/* applelz4.c: the few bytes that Apple's LZ4 frame is told by, and those of formats that wrong
+ * producers put in its place.
+ */
+#include "formats/codec/applelz4.h"
+
+#include <lz4.h>
+#include <string.h>
+
+const uint8_t applelz4_end_mark[APPLELZ4_MAGIC_SIZE] = {'b', 'v', '4', '$'};
+
+enum applelz4_magic applelz4_magic(const uint8_t magic[4])
+{
+    if (memcmp(magic, "bv4", 3) != 0)
+        return APPLELZ4_UNKNOWN;
+    switch (magic[3]) {
+    case '1':
+        return APPLELZ4_BLOCK;
+    case '-':
+        return APPLELZ4_STORED;
+    case '$':
+        return APPLELZ4_END;
+    default:
+        return APPLELZ4_UNKNOWN;
+    }
+}
+
+const char *applelz4_foreign_magic(const uint8_t *start, size_t size)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+        uint8_t magic[6];
+    } rows[] = {
+        {"an LZ4 frame (liblz4)", 4, {0x04, 0x22, 0x4d, 0x18}},
+        {"a legacy LZ4 frame", 4, {0x02, 0x21, 0x4c, 0x18}},
+        {"gzip", 2, {0x1f, 0x8b}},
+        {"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}},
+        {"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}},
+        {"bzip2", 3, {'B', 'Z', 'h'}},
+        {"LZFSE (bvx-)", 4, {'b', 'v', 'x', '-'}},
+        {"LZFSE (bvx1)", 4, {'b', 'v', 'x', '1'}},
+        {"LZFSE (bvx2)", 4, {'b', 'v', 'x', '2'}},
+        {"LZFSE (bvxn)", 4, {'b', 'v', 'x', 'n'}},
+        {"LZFSE (bvx$)", 4, {'b', 'v', 'x', '$'}},
+        {"Apple Archive (pbz)", 3, {'p', 'b', 'z'}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (size >= rows[i].size && memcmp(start, rows[i].magic, rows[i].size) == 0)
+            return rows[i].name;
+    return NULL;
+}
+
+int64_t applelz4_block_decode(const uint8_t *block, size_t block_size, uint8_t *output,
+                              size_t capacity, size_t history)
+{
+    if (block_size < APPLELZ4_HEADER_STORED)
+        return -1;
+    uint32_t decoded = load_le32(block + 4);
+    if (decoded > capacity)
+        return -1;
+    enum applelz4_magic magic = applelz4_magic(block);
+    if (magic == APPLELZ4_STORED) {
+        if (block_size - APPLELZ4_HEADER_STORED != decoded)
+            return -1;
+        memcpy(output, block + APPLELZ4_HEADER_STORED, decoded);
+        return decoded;
+    }
+    if (magic != APPLELZ4_BLOCK || block_size < APPLELZ4_HEADER_BLOCK ||
+        block_size - APPLELZ4_HEADER_BLOCK != load_le32(block + 8))
+        return -1;
+    int written =
+        LZ4_decompress_safe_usingDict((const char *)block + APPLELZ4_HEADER_BLOCK, (char *)output,
+                                      (int)(block_size - APPLELZ4_HEADER_BLOCK), (int)decoded,
+                                      (const char *)output - history, (int)history);
+    return written == (int)decoded ? written : -1;
+}
+
+/* Goes past the bytes behind a nibble of 15; gives what they add to it. */
+static size_t further_length(const uint8_t **p, const uint8_t *end)
+{
+    size_t length = 0;
+    while (*p < end) {
+        uint8_t more = *(*p)++;
+        length += more;
+        if (more != 255)
+            break;
+    }
+    return length;
+}
+
+bool applelz4_block_is_strict(const uint8_t *block, size_t block_size)
+{
+    if (applelz4_magic(block) == APPLELZ4_STORED)
+        return true;
+    const uint8_t *p = block + APPLELZ4_HEADER_BLOCK;
+    const uint8_t *end = block + block_size;
+    while (p < end) {
+        uint8_t token = *p++;
+        size_t literals = token >> 4;
+        if (literals == 15)
+            literals += further_length(&p, end);
+        if (literals >= (size_t)(end - p))
+            return true; /* the last sequence */
+        p += literals;
+        if (end - p < 2 || (p[0] | p[1]) == 0)
+            return false;
+        p += 2;
+        if ((token & 15) == 15)
+            further_length(&p, end);
+    }
+    return true;
+}
