@@ -1,0 +1,78 @@
+/* check_order.c: whether the layers stand in the disk's order, as far as the manifest itself can
+ * tell: our offsets, Tart's digest of the whole disk, and the one short layer that belongs at the
+ * end. What the disk says of itself is check_gpt.c's matter. */
+#include "formats/checks/check.h"
+
+#include <inttypes.h>
+
+#define FIX_REPAIR "`tartconv repair` puts the layers in order"
+
+static const struct descriptor *descriptor_of(const struct tart_image *image, size_t layer)
+{
+    return &image->manifest->layers[image->disk.layers[layer].index];
+}
+
+/* Tart cuts chunks of one length, so only the last may be shorter. A shorter one elsewhere, all
+ * others being of Tart's length, is no proof: another tool may have cut so. */
+static int check_short_layer(const struct tart_image *image, struct findings *findings,
+                             struct error *err)
+{
+    static const uint64_t lengths[] = {500000000, TART_CHUNK_SIZE};
+    const struct disk *disk = &image->disk;
+    for (size_t k = 0; k < sizeof lengths / sizeof lengths[0]; k++) {
+        size_t others = 0, other = 0;
+        for (size_t i = 0; i < disk->layer_count; i++) {
+            if (disk->layers[i].length == lengths[k])
+                continue;
+            others++;
+            other = i;
+        }
+        const struct disk_layer *layer = &disk->layers[other];
+        if (others != 1 || other + 1 == disk->layer_count || layer->length > lengths[k] ||
+            descriptor_annotation(descriptor_of(image, other), OUR_DISK_OFFSET) != NULL)
+            continue;
+        return findings_add(findings, "order-doubtful", SEVERITY_NOTE, at_layer(layer->index),
+                            FIX_REPAIR " if they are not", err,
+                            "layer %zu has %" PRIu64 " bytes of disk, all others %" PRIu64
+                            ": Tart writes the short one last, so the layers may be out of order",
+                            layer->index, layer->length, lengths[k]);
+    }
+    return 0;
+}
+
+static int check_disk_digest(const struct facts *facts, struct findings *findings,
+                             struct error *err)
+{
+    const struct descriptor *first = descriptor_of(facts->image, 0);
+    const char *text = descriptor_annotation(first, TART_FILE_DIGEST);
+    if (text == NULL)
+        return 0;
+    size_t layer = facts->image->disk.layers[0].index;
+    struct digest stated;
+    if (!digest_parse(text, &stated))
+        return findings_add(findings, "annotation", SEVERITY_DAMAGE, at_layer(layer),
+                            "`tartconv repair` writes it anew", err,
+                            "layer %zu: %s is no sha256 digest: %s", layer, TART_FILE_DIGEST, text);
+    if (!facts->has_file_digest || digest_equal(&stated, &facts->disk_digest))
+        return 0;
+    char found[DIGEST_TEXT_SIZE];
+    digest_print(&facts->disk_digest, found);
+    return findings_add(findings, "disk-digest", SEVERITY_DAMAGE, at_layer(layer),
+                        FIX_REPAIR " where that is the cause; else compare with another copy", err,
+                        "the disk's digest is %s, layer %zu says %s", found, layer, text);
+}
+
+int check_order(const struct facts *facts, struct findings *findings, struct error *err)
+{
+    if (facts->image == NULL || facts->image->disk.layer_count == 0)
+        return 0;
+    struct error disorder = ERROR_INIT;
+    if (tart_check_offsets(facts->image, &disorder) < 0) {
+        if (report_error(&disorder, FIX_REPAIR, findings, err) < 0)
+            return -1;
+    } else if (facts->image->disk.format == DISK_V2 &&
+               check_short_layer(facts->image, findings, err) < 0) {
+        return -1;
+    }
+    return check_disk_digest(facts, findings, err);
+}
