@@ -1,0 +1,52 @@
+/* convert.h: one conversion: an image from a source to a destination, with proof.
+ * tartconv-convert(1).
+ */
+#ifndef CONVERT_ENGINE_CONVERT_H
+#define CONVERT_ENGINE_CONVERT_H
+
+#include "convert/engine/proof.h"
+#include "convert/engine/run.h"
+#include "convert/stores/store.h"
+
+#define CHUNK_SIZE_MIN (1u << 20)
+#define CHUNK_SIZE_MAX TART_CHUNK_SIZE
+
+enum convert_to { CONVERT_TO_V2, CONVERT_TO_V1, CONVERT_TO_SAME };
+enum upload_time { UPLOAD_TIME_KEEP, UPLOAD_TIME_NONE, UPLOAD_TIME_SET };
+
+struct convert_options {
+    enum convert_to to;
+    uint64_t chunk_size; /* bytes of disk; 0: not asked for */
+    uint64_t v1_layer_size;
+    struct encoder_kind encoder;
+    bool encode_all, keep_blocks, disk_digest, plain, drop_foreign, decode, read_back, replace,
+        dry_run;
+    enum upload_time upload_time;
+    const char *upload_time_text;     /* with UPLOAD_TIME_SET */
+    const char *vm_config, *vm_nvram; /* companions of a raw: reference; NULL: none */
+};
+
+/* How the destination's layers came about. */
+enum convert_method {
+    METHOD_COPIED,    /* manifest and blobs as they are */
+    METHOD_REWRITTEN, /* blobs as they are under a new manifest */
+    METHOD_CONVERTED, /* at least one layer was made */
+};
+
+struct conversion {
+    enum convert_method method;
+    bool decoded;                      /* every chunk was decoded on the way */
+    uint64_t layers_made, layers_kept; /* disk layers by position */
+    uint64_t encoded_size;             /* bytes of the destination's disk layers, by position */
+    bool has_proof;                    /* not with dry_run */
+    struct proof proof;
+    char left_out[64]; /* what a raw: destination has no place for; "" nothing */
+};
+
+void conversion_done(struct conversion *conversion);
+
+/* Errors leave the destination as it was (store.h). */
+int convert(struct run *run, const struct reference *source, const struct reference *destination,
+            const struct convert_options *options, struct conversion *ret, struct error *err);
+
+#endif

@@ -1,0 +1,279 @@
+/* convert_disk.c: the disk's way through one conversion: chunks are decoded, hashed and written, or
+ * their blobs kept. Knows nothing of manifests.
+ */
+#include "convert/engine/convert_parts.h"
+
+#include "convert/engine/behind.h"
+#include "convert/engine/lanes.h"
+#include "formats/model/auto.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct disk_work {
+    struct pass pass;
+    const struct plan *plan;
+    const struct convert_options *options;
+    struct writer_options writer_options;
+    struct feed feed; /* copies the layers that are kept */
+    bool decode_kept;
+    struct written_chunk *written; /* one a chunk of the plan */
+    struct disk v1;                /* what the V1 writer made */
+};
+
+/* --- copying while reading --- */
+
+static bool is_kept(void *context, const struct blob_id *id)
+{
+    const struct plan *plan = ((const struct disk_work *)context)->plan;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->chunks[i].keep && digest_equal(&plan->chunks[i].layer->blob.digest, &id->digest))
+            return true;
+    return false;
+}
+
+/* --- a lane --- */
+
+static int lane_open(struct pass_lane *lane, struct error *err)
+{
+    const struct disk_work *work = lane->pass->context;
+    struct writer *writer = NULL;
+    if (writer_open(work->plan->format, &work->writer_options, &writer, err) < 0)
+        return -1;
+    lane->context = writer;
+    return 0;
+}
+
+static void lane_close(struct pass_lane *lane)
+{
+    lane->context = writer_close(lane->context);
+}
+
+static int content_check(const struct plan_chunk *chunk, const struct digest *content,
+                         struct error *err)
+{
+    if (chunk->layer == NULL || !chunk->layer->has_content ||
+        digest_equal(&chunk->layer->content, content))
+        return 0;
+    char found[DIGEST_TEXT_SIZE], promised[DIGEST_TEXT_SIZE];
+    digest_print(content, found);
+    digest_print(&chunk->layer->content, promised);
+    error_set(err, ERROR_CONTENT_DIGEST, "layer %zu: decodes to %s, its annotation says %s",
+              chunk->layer->index, found, promised);
+    err->where.layer = (int64_t)chunk->layer->index;
+    err->where.disk_offset = (int64_t)chunk->offset;
+    return -1;
+}
+
+static int stage_write(void *context, struct batch *batch, struct error *err)
+{
+    struct pass_lane *lane = context;
+    struct disk_work *work = lane->pass->context;
+    const struct plan_chunk *chunk = &work->plan->chunks[batch->chunk];
+    struct writer *writer = lane->context;
+    if (!chunk->keep) {
+        if (batch->offset == chunk->offset &&
+            writer_begin(writer, chunk->offset, chunk->length, err) < 0)
+            return -1;
+        if (writer_write(writer, batch, err) < 0)
+            return -1;
+        if (batch->last && writer_end(writer, &work->written[batch->chunk], err) < 0)
+            return -1;
+    }
+    /* the hashing stage has just finished the chunk */
+    return batch->last ? content_check(chunk, &lane->pass->chunks[batch->chunk].content, err) : 0;
+}
+
+static int lane_work(struct pass_lane *lane, size_t first, size_t end, struct error *err)
+{
+    struct disk_work *work = lane->pass->context;
+    const struct plan_chunk *chunk = &work->plan->chunks[first];
+    if (chunk->keep && !work->decode_kept) {
+        if (feed_copy(&work->feed, &chunk->layer->blob, lane->pass->run, err) < 0)
+            return error_wrap(err, "layer %zu", chunk->layer->index);
+        work->pass.chunks[first].content = chunk->layer->content;
+        run_progress(lane->pass->run, chunk->length);
+        return 0;
+    }
+    if (pass_lane_run(lane, first, end, err) < 0)
+        return -1;
+    return end == work->plan->count ? writer_finish(lane->context, &work->v1, err) : 0;
+}
+
+/* --- results --- */
+
+void made_disk_done(struct made_disk *made)
+{
+    disk_done(&made->disk);
+    free(made->chunks);
+    *made = (struct made_disk){.chunks = NULL};
+}
+
+static void note_chunk(const struct disk_work *work, size_t i, struct made_disk *ret)
+{
+    const struct plan_chunk *chunk = &work->plan->chunks[i];
+    struct proof_chunk *proof = &ret->chunks[i];
+    *proof = (struct proof_chunk){.offset = chunk->offset,
+                                  .length = chunk->length,
+                                  .content = work->pass.chunks[i].content,
+                                  .basis = BASIS_DECODED};
+    if (chunk->keep) {
+        proof->blob = chunk->layer->blob;
+        proof->basis = work->decode_kept ? BASIS_DECODED : BASIS_SAME_BLOB;
+    } else {
+        proof->blob = work->written[i].blob;
+        ret->blocks.encoded += work->written[i].blocks.encoded;
+        ret->blocks.carried += work->written[i].blocks.carried;
+    }
+}
+
+static int note_all(struct disk_work *work, struct made_disk *ret, struct error *err)
+{
+    size_t count = work->plan->count;
+    ret->chunks = calloc(count, sizeof *ret->chunks);
+    if (ret->chunks == NULL)
+        return error_memory(err);
+    ret->chunk_count = count;
+    for (size_t i = 0; i < count; i++)
+        note_chunk(work, i, ret);
+    if (work->plan->format != DISK_V2) {
+        ret->disk = work->v1;
+        work->v1 = (struct disk){.layers = NULL};
+        return 0;
+    }
+    ret->disk =
+        (struct disk){.format = DISK_V2, .layers = calloc(count, sizeof(struct disk_layer))};
+    if (ret->disk.layers == NULL)
+        return error_memory(err);
+    ret->disk.layer_count = count;
+    ret->disk.size = work->pass.disk->size;
+    ret->disk.has_size = true;
+    for (size_t i = 0; i < count; i++)
+        ret->disk.layers[i] = (struct disk_layer){.index = i + 1,
+                                                  .blob = ret->chunks[i].blob,
+                                                  .offset = ret->chunks[i].offset,
+                                                  .length = ret->chunks[i].length,
+                                                  .content = ret->chunks[i].content,
+                                                  .has_content = true};
+    return 0;
+}
+
+static int run_work(struct disk_work *work, struct made_disk *ret, struct error *err)
+{
+    struct hasher hasher = {.context = NULL};
+    if (work->options->disk_digest) {
+        if (hasher_init(&hasher, err) < 0)
+            return -1;
+        work->pass.disk_hasher = &hasher;
+    }
+    run_start_progress(work->pass.run, work->pass.disk->size);
+    int status = pass_run(&work->pass, err);
+    if (status == 0 && work->options->disk_digest) {
+        status = hasher_final(&hasher, &ret->disk_digest, err);
+        ret->has_disk_digest = true;
+    }
+    hasher_done(&hasher);
+    return status == 0 ? note_all(work, ret, err) : -1;
+}
+
+int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
+                 const struct plan *plan, const struct convert_options *options, struct sink *sink,
+                 struct disk_file *file, struct made_disk *ret, struct error *err)
+{
+    *ret = (struct made_disk){.chunks = NULL};
+    AUTO_FREE struct pass_chunk *chunks = calloc(plan->count, sizeof *chunks);
+    AUTO_FREE struct written_chunk *written = calloc(plan->count, sizeof *written);
+    if (chunks == NULL || written == NULL)
+        return error_memory(err);
+    for (size_t i = 0; i < plan->count; i++) {
+        chunks[i].offset = plan->chunks[i].offset;
+        chunks[i].length = plan->chunks[i].length;
+    }
+    AUTO_FREE uint64_t *joints = calloc(disk->layer_count + 1, sizeof *joints);
+    if (joints == NULL)
+        return error_memory(err);
+    for (size_t i = 0; i < disk->layer_count; i++)
+        joints[i] = disk->layers[i].offset;
+    struct behind behind;
+    behind_init(&behind, sink, run->threads, run->threads > 1);
+    struct disk_work work = {
+        .plan = plan,
+        .options = options,
+        .decode_kept = options->decode || options->disk_digest,
+        .written = written,
+        .writer_options = {.encoder = options->encoder,
+                           .encode_all = options->encode_all,
+                           .keep_blocks = options->keep_blocks,
+                           .v1_layer_size = options->v1_layer_size,
+                           .disk_size = disk->size,
+                           .joints = joints,
+                           .joint_count = disk->format == DISK_V2 ? disk->layer_count : 0,
+                           .sink = &behind.sink,
+                           .file = file},
+    };
+    feed_init(&work.feed, blobs, plan->kept > 0 ? sink : NULL, run->threads > 1);
+    work.feed.wants_copy = is_kept;
+    work.feed.context = &work;
+    work.pass = (struct pass){
+        .run = run,
+        .disk = disk,
+        .blobs = &work.feed.blobs,
+        .chunks = chunks,
+        .chunk_count = plan->count,
+        .hash_content = true,
+        .in_order = plan->format == DISK_V1 || options->disk_digest,
+        .context = &work,
+        .lane_open = lane_open,
+        .lane_close = lane_close,
+        .stage = stage_write,
+        .work = lane_work,
+    };
+    int status = run_work(&work, ret, err);
+    if (status == 0)
+        status = behind_wait(&behind, err);
+    behind_done(&behind);
+    disk_done(&work.v1);
+    if (status < 0)
+        made_disk_done(ret);
+    return status;
+}
+
+/* --- copying everything --- */
+
+struct copy_work {
+    struct run *run;
+    const struct image *image;
+    struct feed feed;
+};
+
+static int copy_piece(void *context, size_t lane, size_t piece, struct error *err)
+{
+    (void)lane;
+    struct copy_work *work = context;
+    const struct manifest *manifest = work->image->manifest;
+    bool is_config = piece == manifest->layer_count;
+    const struct blob_id *id = is_config ? &manifest->config.blob : &manifest->layers[piece].blob;
+    if (feed_copy(&work->feed, id, work->run, err) < 0) {
+        char digest[DIGEST_TEXT_SIZE];
+        digest_print(&id->digest, digest);
+        return is_config ? error_wrap(err, "the image config %s", digest)
+                         : error_wrap(err, "layer %zu %s", piece, digest);
+    }
+    run_progress(work->run, id->size);
+    return 0;
+}
+
+int convert_copy_blobs(struct run *run, const struct image *image, struct sink *sink,
+                       struct error *err)
+{
+    struct copy_work work = {.run = run, .image = image};
+    feed_init(&work.feed, image->blobs, sink, run->threads > 1);
+    const struct manifest *manifest = image->manifest;
+    uint64_t total = manifest->config.blob.size;
+    for (size_t i = 0; i < manifest->layer_count; i++)
+        total += manifest->layers[i].blob.size;
+    run_start_progress(run, total);
+    size_t pieces = manifest->layer_count + 1;
+    size_t lanes = run->threads < LANES_MAX ? run->threads : LANES_MAX;
+    return lanes_run(lanes < pieces ? lanes : pieces, pieces, copy_piece, &work, err);
+}

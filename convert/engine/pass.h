@@ -1,0 +1,70 @@
+/* pass.h: a disk read once, chunk by chunk, in lanes: what convert, verify and holding against a
+ * proof have in common.
+ *
+ *     blobs ─► feed (reads, hashes) ─► reader (decodes) ─► content hash ─► disk hash ─► the asker's
+ * own stage
+ *
+ * The chunks are the asker's: any cut of the disk into neighbouring pieces. A run is a row of
+ * chunks that begins where the reader can begin; runs go to lanes. */
+#ifndef CONVERT_ENGINE_PASS_H
+#define CONVERT_ENGINE_PASS_H
+
+#include "convert/engine/content.h"
+#include "convert/engine/feed.h"
+#include "convert/engine/pipeline.h"
+#include "convert/engine/run.h"
+#include "formats/format.h"
+
+struct pass_chunk {
+    uint64_t offset, length;
+    struct digest content; /* filled by the pass, where it hashes content */
+};
+
+struct pass;
+
+struct pass_lane {
+    struct pass *pass;
+    void *context; /* the asker's, set by lane_open */
+    struct reader *reader;
+    struct pipeline pipeline;
+    struct content content;
+    bool content_begun;
+    size_t chunk, end; /* the reader's place in the run */
+};
+
+struct pass {
+    struct run *run;
+    const struct disk *disk; /* its size known: disk_measure */
+    struct blobs *blobs;     /* a feed's, as a rule */
+    struct pass_chunk *chunks;
+    size_t chunk_count;
+    bool hash_content;
+    bool in_order;              /* one lane does all runs, one after another */
+    struct hasher *disk_hasher; /* hashes the disk whole; needs in_order */
+
+    /* The asker's part; each may be NULL. */
+    void *context;
+    int (*lane_open)(struct pass_lane *lane, struct error *err);
+    void (*lane_close)(struct pass_lane *lane);
+    /* A stage behind the hashes; its context is the lane. batch->last says that chunk batch->chunk
+     * is complete. */
+    pipeline_stage *stage;
+    /* In place of pass_lane_run, which it may call. */
+    int (*work)(struct pass_lane *lane, size_t first, size_t end, struct error *err);
+};
+
+/* Does the whole pass: as many lanes as the run allows and the disk makes useful. The first failure
+ * in disk order is the one that is told. Progress is told as disk bytes; run_start_progress is the
+ * asker's. */
+int pass_run(struct pass *pass, struct error *err);
+
+/* Reads the chunks first .. end - 1, which begin where the reader can begin. Checks the run's
+ * signal, tells progress. */
+int pass_lane_run(struct pass_lane *lane, size_t first, size_t end, struct error *err);
+
+/* A copy of `disk` whose size is known. It shares the layers: no disk_done. A V1 image from before
+ * Tart 0.9 does not say its disk's size; it is decoded once to find it. */
+int disk_measure(struct run *run, const struct disk *disk, struct blobs *blobs, struct disk *ret,
+                 struct error *err);
+
+#endif
