@@ -1,0 +1,216 @@
+/* cmd_convert.c: tartconv convert. Checks what the engine cannot know (files beside the result,
+ * a destination that is the source), and tells what was done. */
+#include "convert/cli/command.h"
+#include "convert/cli/document.h"
+#include "convert/cli/result_file.h"
+#include "formats/model/auto.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- what is refused beforehand ------------------------------------------------------------------
+ */
+
+/* The file or folder that tells whether two references lead to the same place. */
+static int place_stat(const struct reference *reference, struct stat *ret)
+{
+    AUTO_FREE char *disk = NULL;
+    if (reference->transport != TRANSPORT_VM)
+        return stat(reference->path, ret);
+    if (asprintf(&disk, "%s/disk.img", reference->path) < 0) {
+        disk = NULL;
+        return -1;
+    }
+    return stat(disk, ret);
+}
+
+static bool same_place(const struct reference *a, const struct reference *b)
+{
+    struct stat stat_a, stat_b;
+    if ((a->transport == TRANSPORT_OCI) != (b->transport == TRANSPORT_OCI))
+        return false;
+    if (place_stat(a, &stat_a) == 0 && place_stat(b, &stat_b) == 0)
+        return stat_a.st_dev == stat_b.st_dev && stat_a.st_ino == stat_b.st_ino;
+    return a->transport == b->transport && strcmp(a->path, b->path) == 0;
+}
+
+/* No command changes its source. */
+static int check_apart(const struct options *options, struct error *err)
+{
+    const struct reference *source = &options->references[0];
+    const struct reference *destination = &options->references[1];
+    if (!same_place(source, destination))
+        return 0;
+    bool layout = source->transport == TRANSPORT_OCI;
+    if (layout && source->tag != NULL && destination->tag != NULL &&
+        strcmp(source->tag, destination->tag) != 0)
+        return 0;
+    if (layout && source->tag == NULL && destination->tag != NULL) {
+        /* Which tag the source has is not known here; without --replace it is safe. */
+        if (!options->convert.replace)
+            return 0;
+        return error_set(err, ERROR_USAGE,
+                         "%s: with --replace into the same layout the source's tag must be named",
+                         source->text);
+    }
+    return error_set(err, ERROR_USAGE,
+                     "%s is the source itself, which is never changed; name another %s",
+                     destination->text, layout ? "tag" : "place");
+}
+
+static int check_places(const struct options *options, struct error *err)
+{
+    const struct reference *destination = &options->references[1];
+    if ((options->convert.vm_config != NULL || options->convert.vm_nvram != NULL) &&
+        options->references[0].transport != TRANSPORT_RAW &&
+        destination->transport != TRANSPORT_RAW)
+        return error_set(err, ERROR_USAGE,
+                         "--vm-config and --vm-nvram go with a raw: disk, and neither reference is "
+                         "one");
+    if (destination->transport == TRANSPORT_OCI)
+        return 0;
+    if (options->digestfile != NULL)
+        return error_set(err, ERROR_USAGE,
+                         "%s has no manifest, so there is no digest for --digestfile",
+                         destination->text);
+    if (options->convert.read_back)
+        return error_set(err, ERROR_USAGE,
+                         "%s holds no blobs that --read-back could check; use `tartconv compare`",
+                         destination->text);
+    return 0;
+}
+
+/* --- what is told --------------------------------------------------------------------------------
+ */
+
+static const char *const method_names[] = {
+    [METHOD_COPIED] = "copied",
+    [METHOD_REWRITTEN] = "rewritten",
+    [METHOD_CONVERTED] = "converted",
+};
+
+/* "copied, not decoded" */
+static void method_print(const struct conversion *conversion, char ret[48])
+{
+    snprintf(ret, 48, "%s, %s", method_names[conversion->method],
+             conversion->decoded ? "decoded" : "not decoded");
+    if (conversion->method == METHOD_CONVERTED)
+        snprintf(ret, 48, "converted");
+}
+
+static int tell_json(const struct options *options, const struct conversion *conversion,
+                     struct bytes *out, struct error *err)
+{
+    const struct proof *proof = &conversion->proof;
+    bool dry = options->convert.dry_run;
+    struct document document;
+    document_begin(&document, "conversion");
+    struct json *source = put_object(&document, NULL, "source");
+    put_text(&document, source, "reference", options->references[0].text);
+    put_digest(&document, source, "digest", proof->has_source, &proof->source);
+    struct json *destination = put_object(&document, NULL, "destination");
+    put_text(&document, destination, "reference", options->references[1].text);
+    put_digest(&document, destination, "digest", proof->has_destination, &proof->destination);
+    put_bool(&document, NULL, "dry_run", dry);
+    put_text(&document, NULL, "method", method_names[conversion->method]);
+    put_bool(&document, NULL, "decoded", conversion->decoded);
+    put_uint(&document, NULL, "disk_size", proof->disk_size > 0, proof->disk_size);
+    put_digest(&document, NULL, "disk_digest", proof->has_disk_digest, &proof->disk_digest);
+    put_uint(&document, NULL, "layers_made", true, conversion->layers_made);
+    put_uint(&document, NULL, "layers_kept", true, conversion->layers_kept);
+    put_uint(&document, NULL, "encoded_size", conversion->encoded_size > 0,
+             conversion->encoded_size);
+    put_text(&document, NULL, "encoder", proof->encoder);
+    put_text(&document, NULL, "encoder_library", proof->encoder_library);
+    put_uint(&document, NULL, "blocks_encoded", !dry, proof->blocks.encoded);
+    put_uint(&document, NULL, "blocks_carried", !dry, proof->blocks.carried);
+    put_dropped(&document, proof);
+    put_text(&document, NULL, "left_out", conversion->left_out);
+    return document_end(&document, out, err);
+}
+
+static int tell_text(const struct options *options, const struct conversion *conversion,
+                     struct bytes *out, struct error *err)
+{
+    const struct proof *proof = &conversion->proof;
+    const char *reference = options->references[1].text;
+    struct text text = {.out = out, .err = err};
+    AUTO_FREE char *result =
+        reference_with_digest(reference, proof->has_destination, &proof->destination);
+    if (result == NULL)
+        return error_memory(err);
+    char method[48];
+    method_print(conversion, method);
+    if (options->convert.dry_run)
+        text_line(
+            &text,
+            "%s would be %s: %" PRIu64 " bytes of disk, %" PRIu64 " layers made, %" PRIu64 " kept",
+            reference, method, proof->disk_size, conversion->layers_made, conversion->layers_kept);
+    else
+        text_line(&text, "%s", result);
+    return text.status;
+}
+
+static void tell_details(const struct options *options, struct run *run,
+                         const struct conversion *conversion)
+{
+    char method[48];
+    method_print(conversion, method);
+    if (conversion->left_out[0] != '\0')
+        run_warning(run, "%s: left out, a disk file has no place for it: %s",
+                    options->references[1].text, conversion->left_out);
+    if (options->convert.dry_run)
+        return;
+    if (conversion->method != METHOD_CONVERTED && !conversion->decoded)
+        run_warning(run, "%s: %s; --decode decodes on the way", options->references[1].text,
+                    method);
+    run_detail(run,
+               "%s: %" PRIu64 " layers made, %" PRIu64 " kept, %" PRIu64 " encoded bytes; %" PRIu64
+               " blocks encoded, %" PRIu64 " carried over",
+               method, conversion->layers_made, conversion->layers_kept, conversion->encoded_size,
+               conversion->proof.blocks.encoded, conversion->proof.blocks.carried);
+    for (size_t i = 0; i < conversion->proof.dropped_count; i++) {
+        char digest[DIGEST_TEXT_SIZE];
+        digest_print(&conversion->proof.dropped[i], digest);
+        run_warning(run, "left out, not Tart's: layer %s", digest);
+    }
+}
+
+static int write_files(const struct options *options, const struct conversion *conversion,
+                       struct result_file *proof, struct result_file *digest, struct error *err)
+{
+    if (options->convert.dry_run)
+        return 0;
+    char text[DIGEST_TEXT_SIZE] = "";
+    if (digest->path != NULL)
+        digest_print(&conversion->proof.destination, text);
+    if (result_file_write(digest, text, strlen(text), err) < 0)
+        return -1;
+    if (proof->path != NULL && !conversion->has_proof)
+        return error_set(err, ERROR_UNSUPPORTED,
+                         "%s is written, but it was copied without a look at its disk, so there is "
+                         "nothing for --proof to tell; `tartconv compare --proof` makes one",
+                         options->references[1].text);
+    return result_file_write_proof(proof, &conversion->proof, err);
+}
+
+int cmd_convert(const struct options *options, struct run *run, struct bytes *out,
+                struct error *err)
+{
+    AUTO(result_file_done) struct result_file proof = RESULT_FILE_INIT;
+    AUTO(result_file_done) struct result_file digest = RESULT_FILE_INIT;
+    AUTO(conversion_done) struct conversion conversion = {.has_proof = false};
+    if (check_apart(options, err) < 0 || check_places(options, err) < 0 ||
+        result_file_open(options->proof, &proof, err) < 0 ||
+        result_file_open(options->digestfile, &digest, err) < 0)
+        return -1;
+    if (convert(run, &options->references[0], &options->references[1], &options->convert,
+                &conversion, err) < 0)
+        return -1;
+    tell_details(options, run, &conversion);
+    if (write_files(options, &conversion, &proof, &digest, err) < 0)
+        return -1;
+    return options->json ? tell_json(options, &conversion, out, err)
+                         : tell_text(options, &conversion, out, err);
+}

@@ -1,0 +1,26 @@
+/* command.h: the commands, one row each in main.c's table and one cmd_<verb>.c file each.
+ *
+ * A command does its work through the engine and puts its result into `out`, which main.c writes to
+ * standard output at the end; it prints nothing itself. */
+#ifndef CONVERT_CLI_COMMAND_H
+#define CONVERT_CLI_COMMAND_H
+
+#include "convert/cli/options.h"
+#include "convert/engine/run.h"
+
+/* Returns the exit status, or -1 with err. */
+typedef int command_run(const struct options *options, struct run *run, struct bytes *out,
+                        struct error *err);
+
+struct command {
+    const char *name;
+    enum command_bit bit;
+    const char *operands; /* for --help */
+    size_t operand_count;
+    const char *summary;
+    command_run *run;
+};
+
+command_run cmd_convert, cmd_inspect, cmd_verify, cmd_compare;
+
+#endif
