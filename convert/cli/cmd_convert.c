@@ -163,8 +163,8 @@ static void tell_details(const struct options *options, struct run *run,
     if (options->convert.dry_run)
         return;
     if (conversion->method != METHOD_CONVERTED && !conversion->decoded)
-        run_warning(run, "%s: %s; --decode decodes on the way", options->references[1].text,
-                    method);
+        run_warning(run, "%s: %s%s", options->references[1].text, method,
+                    conversion->has_proof ? "; --decode decodes on the way" : "");
     run_detail(run,
                "%s: %" PRIu64 " layers made, %" PRIu64 " kept, %" PRIu64 " encoded bytes; %" PRIu64
                " blocks encoded, %" PRIu64 " carried over",

@@ -46,7 +46,7 @@ int result_file_write_proof(struct result_file *file, const struct proof *proof,
         return error_memory(err);
     AUTO(bytes_done) struct bytes text;
     bytes_init(&text, PROOF_SIZE_MAX);
-    if (json_print(tree, JSON_PRETTY, &text, err) < 0)
+    if (json_print(tree, JSON_PLAIN, &text, err) < 0 || bytes_append_text(&text, "\n", err) < 0)
         return error_wrap(err, "%s could not be written, all else is done", file->path);
     return result_file_write(file, text.data, text.size, err);
 }

@@ -197,13 +197,15 @@ static int read_back(struct job *job, const struct conversion *conversion, struc
 
 static void summary_fill(const struct job *job, struct conversion *ret)
 {
-    ret->layers_kept = job->plan.kept;
+    const struct disk *disk = job->plan.count > 0 ? &job->made.disk : &job->disk;
+    ret->layers_kept = job->plan.count > 0 ? job->plan.kept : disk->layer_count;
     ret->layers_made = job->plan.count - job->plan.kept;
-    if (job->made.disk.format == DISK_V1)
-        ret->layers_made = job->made.disk.layer_count;
-    for (size_t i = 0; i < job->made.disk.layer_count; i++)
-        ret->encoded_size += job->made.disk.layers[i].blob.size;
-    ret->decoded = job->plan.kept == 0 || job->options->decode || job->options->disk_digest;
+    if (job->plan.count > 0 && disk->format == DISK_V1)
+        ret->layers_made = disk->layer_count;
+    for (size_t i = 0; i < disk->layer_count; i++)
+        ret->encoded_size += disk->layers[i].blob.size;
+    ret->decoded = (job->plan.count > 0 && job->plan.kept == 0) || job->options->decode ||
+                   job->options->disk_digest;
     if (ret->method != METHOD_COPIED && job->plan.count > 0 && ret->layers_made == 0)
         ret->method = METHOD_REWRITTEN;
 }
@@ -259,8 +261,10 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
     if (disk == NULL)
         return 0; /* copied by digests alone */
     bool as_it_is = method == METHOD_COPIED;
-    if (as_it_is && (disk->format != DISK_V2 || job->options->to == CONVERT_TO_SAME) &&
-        !(disk->format == DISK_V2 && job->options->decode))
+    job->disk = *disk;
+    /* a copy is held by its blobs' digests; of a V2 image the annotations tell the disk as well */
+    if (as_it_is &&
+        (disk->format != DISK_V2 || (job->options->to == CONVERT_TO_SAME && !job->options->decode)))
         return 0;
     enum disk_format format = job->to != TRANSPORT_OCI            ? DISK_RAW
                               : as_it_is                          ? disk->format
@@ -270,7 +274,7 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
     feed_init(&feed, job->image.blobs, NULL, job->run->threads > 1);
     if (disk_measure(job->run, disk, &feed.blobs, &job->disk, err) < 0)
         return -1;
-    return plan_make(&job->disk, format, job->options, &job->plan, err);
+    return plan_make(&job->disk, format, job->options, as_it_is, &job->plan, err);
 }
 
 static int destination_open(struct job *job, const struct reference *destination, struct error *err)

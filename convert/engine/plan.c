@@ -45,11 +45,12 @@ static int add_pieces(struct plan *plan, uint64_t offset, uint64_t length, uint6
 }
 
 /* The source's own cut: layers that are short enough stay, longer ones are cut from their start. */
-static int follow_layers(struct plan *plan, const struct disk *disk, bool keep, struct error *err)
+static int follow_layers(struct plan *plan, const struct disk *disk, bool keep, bool as_it_is,
+                         struct error *err)
 {
     for (size_t i = 0; i < disk->layer_count; i++) {
         const struct disk_layer *layer = &disk->layers[i];
-        bool fits = layer->length <= CHUNK_SIZE_MAX;
+        bool fits = as_it_is || layer->length <= CHUNK_SIZE_MAX;
         int status = 0;
         if (fits && layer->length > 0)
             status = add_chunk(plan, layer->offset, layer->length, layer, keep, err);
@@ -81,13 +82,14 @@ static int follow_grid(struct plan *plan, const struct disk *disk, uint64_t size
 }
 
 int plan_make(const struct disk *disk, enum disk_format format,
-              const struct convert_options *options, struct plan *ret, struct error *err)
+              const struct convert_options *options, bool as_it_is, struct plan *ret,
+              struct error *err)
 {
     *ret = (struct plan){.format = format};
-    bool keep = disk->format == DISK_V2 && format == DISK_V2 && !options->encode_all;
+    bool keep = disk->format == DISK_V2 && format == DISK_V2 && (as_it_is || !options->encode_all);
     int status;
-    if (disk->format == DISK_V2 && format != DISK_V1 && options->chunk_size == 0)
-        status = follow_layers(ret, disk, keep, err);
+    if (disk->format == DISK_V2 && format != DISK_V1 && (as_it_is || options->chunk_size == 0))
+        status = follow_layers(ret, disk, keep, as_it_is, err);
     else {
         uint64_t size = options->chunk_size != 0 ? options->chunk_size : CHUNK_SIZE_MAX;
         status = follow_grid(ret, disk, size, keep, err);

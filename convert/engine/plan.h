@@ -16,10 +16,11 @@ struct plan {
     size_t count, kept;
 };
 
-/* disk: its size known. MANIFEST_SIZE_MAX bounds the number of chunks: ERROR_USAGE names a chunk
- * size that fits. */
+/* disk: its size known. as_it_is: every layer is kept, however long. MANIFEST_SIZE_MAX bounds the
+ * number of chunks: ERROR_USAGE names a chunk size that fits. */
 int plan_make(const struct disk *disk, enum disk_format format,
-              const struct convert_options *options, struct plan *ret, struct error *err);
+              const struct convert_options *options, bool as_it_is, struct plan *ret,
+              struct error *err);
 void plan_done(struct plan *plan);
 
 #endif

@@ -71,9 +71,4 @@ struct place {
 int place_open(const char *path, struct place *ret, struct error *err);
 void place_done(struct place *place);
 
-/* The first name in the folder that is not in names (NULL-terminated) and no temporary of ours:
- * *ret_other, to be freed; NULL where there is none. *ret_count: how many of names are there. */
-int folder_find_other(int folder, const char *const *names, char **ret_other, size_t *ret_count,
-                      struct error *err);
-
 #endif

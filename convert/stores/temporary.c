@@ -211,3 +211,42 @@ int nameless_link(int fd, int folder, const char *name)
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return linkat(AT_FDCWD, path, folder, name, AT_SYMLINK_FOLLOW);
 }
+
+static bool name_listed(const char *const *names, const char *name)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+static void closedir_auto(DIR **stream)
+{
+    if (*stream != NULL)
+        closedir(*stream);
+}
+
+int folder_find_other(int folder, const char *const *names, char **ret_other, size_t *ret_count,
+                      struct error *err)
+{
+    *ret_other = NULL;
+    *ret_count = 0;
+    AUTO_CLOSE int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(closedir_auto) DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    if (stream == NULL)
+        return error_set_errno(err, ERROR_IO, errno, "the folder cannot be read");
+    (void)fd_take(&fd); /* the stream's now */
+    struct dirent *entry;
+    while (errno = 0, (entry = readdir(stream)) != NULL) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            temporary_is_name(entry->d_name))
+            continue;
+        if (name_listed(names, entry->d_name)) {
+            ++*ret_count;
+            continue;
+        }
+        *ret_other = strdup(entry->d_name);
+        return *ret_other == NULL ? error_memory(err) : 0;
+    }
+    return errno == 0 ? 0 : error_set_errno(err, ERROR_IO, errno, "the folder cannot be read");
+}
