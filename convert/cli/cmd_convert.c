@@ -187,11 +187,6 @@ static int write_files(const struct options *options, const struct conversion *c
         digest_print(&conversion->proof.destination, text);
     if (result_file_write(digest, text, strlen(text), err) < 0)
         return -1;
-    if (proof->path != NULL && !conversion->has_proof)
-        return error_set(err, ERROR_UNSUPPORTED,
-                         "%s is written, but it was copied without a look at its disk, so there is "
-                         "nothing for --proof to tell; `tartconv compare --proof` makes one",
-                         options->references[1].text);
     return result_file_write_proof(proof, &conversion->proof, err);
 }
 
@@ -205,8 +200,10 @@ int cmd_convert(const struct options *options, struct run *run, struct bytes *ou
         result_file_open(options->proof, &proof, err) < 0 ||
         result_file_open(options->digestfile, &digest, err) < 0)
         return -1;
-    if (convert(run, &options->references[0], &options->references[1], &options->convert,
-                &conversion, err) < 0)
+    struct convert_options wanted = options->convert;
+    wanted.proof = options->proof != NULL;
+    if (convert(run, &options->references[0], &options->references[1], &wanted, &conversion, err) <
+        0)
         return -1;
     tell_details(options, run, &conversion);
     if (write_files(options, &conversion, &proof, &digest, err) < 0)

@@ -6,8 +6,10 @@
 
 #include <string.h>
 
-#define PIECE_SIZE  (256u << 10)
-#define PIECE_COUNT 6
+/* As large as what a store writes at a time, and aligned, so that it can be written from where it
+ * lies. */
+#define PIECE_SIZE  (1u << 20)
+#define PIECE_COUNT 3
 
 struct behind_output {
     struct output output;
@@ -179,9 +181,10 @@ static const struct output_ops behind_output_ops = {
 
 static int carry_start(struct behind_output *output, struct sink *target, struct error *err)
 {
-    output->memory = malloc((size_t)PIECE_SIZE * PIECE_COUNT);
-    if (output->memory == NULL)
+    void *memory;
+    if (posix_memalign(&memory, 4096, (size_t)PIECE_SIZE * PIECE_COUNT) != 0)
         return error_memory(err);
+    output->memory = memory;
     if (sink_open(target, &output->target, err) < 0)
         return -1;
     pthread_attr_t detached;

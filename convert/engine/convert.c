@@ -303,11 +303,15 @@ static int run_job(struct job *job, const struct reference *destination, struct 
     if (convert_judge(&job->image, job->to, job->options, &ret->method, err) < 0 ||
         plan_job(job, ret->method, err) < 0)
         return -1;
+    if (job->options->proof && job->plan.count == 0)
+        return error_set(
+            err, ERROR_UNSUPPORTED,
+            "a copy that is not decoded proves nothing of the disk: leave --proof out; "
+            "`tartconv compare --proof` makes one afterwards");
     note_left_out(job, ret);
     if (job->options->dry_run) {
         summary_fill(job, ret);
-        ret->proof.disk_size = job->disk.size;
-        return 0;
+        return proof_fill(job, ret, err);
     }
     if (destination_open(job, destination, err) < 0)
         return -1;

@@ -21,6 +21,7 @@ struct convert_options {
     struct encoder_kind encoder;
     bool encode_all, keep_blocks, disk_digest, plain, drop_foreign, decode, read_back, replace,
         dry_run;
+    bool proof; /* one is wanted: a conversion that could not give it is refused */
     enum upload_time upload_time;
     const char *upload_time_text;     /* with UPLOAD_TIME_SET */
     const char *vm_config, *vm_nvram; /* companions of a raw: reference; NULL: none */

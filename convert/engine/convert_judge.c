@@ -37,6 +37,21 @@ static int name_repair(struct error *err)
     return -1;
 }
 
+/* Tart takes any text there; what would be copied by it must be a digest. */
+static int check_content_digests(const struct tart_image *tart, struct error *err)
+{
+    for (size_t i = 0; i < tart->disk.layer_count; i++) {
+        const struct disk_layer *layer = &tart->disk.layers[i];
+        if (layer->has_content)
+            continue;
+        error_set(err, ERROR_ANNOTATION, "layer %zu: the annotation %s is no sha256 digest",
+                  layer->index, TART_CONTENT_DIGEST);
+        err->where.layer = (int64_t)layer->index;
+        return -1;
+    }
+    return 0;
+}
+
 static int judge_v2(const struct tart_image *tart, struct error *err)
 {
     AUTO(manifest_free_auto) struct manifest *own = NULL;
@@ -50,9 +65,9 @@ static int judge_v2(const struct tart_image *tart, struct error *err)
         error_set(err, ERROR_MANIFEST_RULES, "the manifest has no mediaType, which Tart needs");
         return name_repair(err);
     }
-    if (tart_check_rules(manifest, err) < 0)
-        return name_repair(err);
-    if (tart_check_offsets(tart, err) < 0)
+    /* first, since layers that were moved break rules as well */
+    if (tart_check_offsets(tart, err) < 0 || tart_check_rules(manifest, err) < 0 ||
+        check_content_digests(tart, err) < 0)
         return name_repair(err);
     return 0;
 }

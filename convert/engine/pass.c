@@ -40,6 +40,7 @@ static int lane_fill(void *context, struct batch *batch, struct error *err)
     uint64_t end = chunk->offset + chunk->length;
     uint64_t position = lane->reader->position;
     batch_reset(batch, position, end - position < STEP_MAX ? end - position : STEP_MAX);
+    batch->wants_blocks = lane->pass->wants_blocks;
     int status = reader_read(lane->reader, batch, err);
     if (status == 0) {
         error_set(err, ERROR_DISK_SIZE,
@@ -175,6 +176,7 @@ static int measure(struct run *run, struct reader *reader, struct batch *batch, 
     int status = 1;
     while (status == 1) {
         batch_reset(batch, reader->position, INT64_MAX - reader->position);
+        batch->wants_blocks = false;
         status = reader_read(reader, batch, err);
         if (status == 1 && run_check(run, err) < 0)
             status = -1;

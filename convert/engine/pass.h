@@ -39,6 +39,7 @@ struct pass {
     struct pass_chunk *chunks;
     size_t chunk_count;
     bool hash_content;
+    bool wants_blocks;          /* whether the asker's stage looks at encoded forms */
     bool in_order;              /* one lane does all runs, one after another */
     struct hasher *disk_hasher; /* hashes the disk whole; needs in_order */
 

@@ -86,6 +86,11 @@ int plan_make(const struct disk *disk, enum disk_format format,
               struct error *err)
 {
     *ret = (struct plan){.format = format};
+    /* what a manifest says of a V1 disk is not known to be true here */
+    if (disk->size / CHUNK_SIZE_MAX >= CHUNKS_MAX)
+        return error_set(err, ERROR_DISK_SIZE,
+                         "the disk is said to have %" PRIu64 " bytes, limit %" PRIu64, disk->size,
+                         (uint64_t)CHUNKS_MAX * CHUNK_SIZE_MAX);
     bool keep = disk->format == DISK_V2 && format == DISK_V2 && (as_it_is || !options->encode_all);
     int status;
     if (disk->format == DISK_V2 && format != DISK_V1 && (as_it_is || options->chunk_size == 0))

@@ -401,8 +401,7 @@ int verify(struct run *run, const struct reference *reference, const struct veri
 {
     *ret = (struct verification){.misfit = ERROR_INIT};
     AUTO(store_close_auto) struct store *store = NULL;
-    struct store_options store_options = {.vm_config = options->vm_config,
-                                          .vm_nvram = options->vm_nvram};
+    struct store_options store_options = {.replace = false};
     if (store_open_source(reference, &store_options, &store, err) < 0)
         return error_wrap(err, "%s", reference->text);
     struct look look = {.run = run, .options = options, .result = ret};

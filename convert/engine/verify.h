@@ -10,7 +10,6 @@
 struct verify_options {
     bool disk_digest;          /* hash the disk whole, also where nothing promises its digest */
     const struct proof *proof; /* hold the image against it; NULL: none */
-    const char *vm_config, *vm_nvram; /* companions of a raw: reference; NULL: none */
 };
 
 enum proof_fit { PROOF_NOT_HELD, PROOF_FITS, PROOF_MISFIT };

@@ -35,39 +35,59 @@ static int buffer_make(struct appender *appender, struct error *err)
     return 0;
 }
 
-/* The first piece shows whether the file system takes direct writes; then all whole pieces go so.
- */
-static int buffer_write(struct appender *appender, struct error *err)
+/* Writes a whole buffer directly, where the file system takes that; the first try shows it. False:
+ * it was not written, and none will be so from now on. */
+static bool direct_write(struct appender *appender, const uint8_t *data)
 {
-    size_t size = appender->used;
-    appender->used = 0;
-    if (size == 0)
-        return 0;
-    if (appender->written == 0 && size == BUFFER_SIZE)
+    if (appender->written == 0)
         appender->direct = direct_set(appender->fd, true);
-    if (appender->direct && size == BUFFER_SIZE) {
-        ssize_t done = pwrite(appender->fd, appender->buffer, size, (off_t)appender->written);
-        if (done == (ssize_t)size) {
-            appender->written += size;
-            return 0;
-        }
-    }
-    /* the end of the file, a file system that takes none after all, or a failure that is told by
-     * the next try */
-    if (appender->direct)
-        direct_set(appender->fd, false);
+    if (!appender->direct)
+        return false;
+    if (pwrite(appender->fd, data, BUFFER_SIZE, (off_t)appender->written) == BUFFER_SIZE)
+        return true;
+    /* what really failed is told by the next try, through the page cache */
+    direct_set(appender->fd, false);
     appender->direct = false;
-    if (file_write_at(appender->fd, appender->name, appender->written, appender->buffer, size,
-                      err) < 0)
+    return false;
+}
+
+static int piece_write(struct appender *appender, const uint8_t *data, size_t size,
+                       struct error *err)
+{
+    if (size < BUFFER_SIZE && appender->direct) {
+        /* the end of the file is no whole piece */
+        direct_set(appender->fd, false);
+        appender->direct = false;
+    }
+    if ((size < BUFFER_SIZE || !direct_write(appender, data)) &&
+        file_write_at(appender->fd, appender->name, appender->written, data, size, err) < 0)
         return -1;
     appender->written += size;
     return 0;
 }
 
+static int buffer_write(struct appender *appender, struct error *err)
+{
+    size_t size = appender->used;
+    appender->used = 0;
+    return size == 0 ? 0 : piece_write(appender, appender->buffer, size, err);
+}
+
+static bool is_aligned(const uint8_t *data)
+{
+    return (uintptr_t)data % ALIGNMENT == 0;
+}
+
 int appender_write(struct appender *appender, const void *data, size_t size, struct error *err)
 {
     const uint8_t *from = data;
-    if (appender->buffer == NULL && buffer_make(appender, err) < 0)
+    while (size >= BUFFER_SIZE && appender->used == 0 && is_aligned(from)) {
+        if (piece_write(appender, from, BUFFER_SIZE, err) < 0)
+            return -1;
+        from += BUFFER_SIZE;
+        size -= BUFFER_SIZE;
+    }
+    if (size > 0 && appender->buffer == NULL && buffer_make(appender, err) < 0)
         return -1;
     while (size > 0) {
         size_t room = BUFFER_SIZE - appender->used;

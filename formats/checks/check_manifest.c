@@ -80,6 +80,9 @@ static int check_rules(const struct facts *facts, struct findings *findings, str
     if (tart_check_rules(facts->manifest, &broken) == 0)
         return 0;
     const struct tart_image *image = facts->image;
+    /* An image of something else breaks them, too; check_format.c says what it is. */
+    if (image == NULL && facts->image_error.class == ERROR_NOT_TART)
+        return 0;
     /* What is left of the rules then is that the disk be disk.v2, which check_format says. */
     if (image != NULL && image->disk.format == DISK_V1 && config_and_nvram_in_place(image))
         return 0;

@@ -249,31 +249,45 @@ static void extent_add(struct applelz4_decoder *decoder, struct batch *batch, st
     decoder->decoded += extent.length;
 }
 
-static const uint8_t *encoded_keep(struct batch *batch, const struct block *block)
+/* The extent that a block makes, with its encoded form where that is wanted. */
+static struct extent extent_of(struct batch *batch, const struct block *block, const uint8_t *data)
 {
+    struct extent extent = {.length = block->decoded_size, .data = data};
+    if (!batch->wants_blocks)
+        return extent;
     uint8_t *kept = batch->encoded + batch->encoded_used;
     memcpy(kept, block->bytes, block->size);
     batch->encoded_used += block->size;
-    return kept;
+    extent.block = kept;
+    extent.block_size = (uint32_t)block->size;
+    return extent;
 }
 
-/* BLOCK_SIZE zeros from `block`: makes the last extent longer where it is zeros of the same encoded
- * bytes. */
+/* Whether the extent can be made longer by a block of zeros: it is whole blocks of the same bytes.
+ */
+static bool is_same_zeros(const struct extent *extent, const struct batch *batch,
+                          const struct block *block)
+{
+    if (extent->data != NULL || extent->length % BLOCK_SIZE != 0)
+        return false;
+    if (!batch->wants_blocks)
+        return true;
+    return extent->block_size == block->size &&
+           memcmp(extent->block, block->bytes, block->size) == 0;
+}
+
+/* BLOCK_SIZE zeros from `block`. */
 static void zeros_add(struct applelz4_decoder *decoder, struct batch *batch,
                       const struct block *block)
 {
     struct extent *last = batch->extent_count > 0 ? &batch->extents[batch->extent_count - 1] : NULL;
-    if (last != NULL && last->data == NULL && last->block_size == block->size &&
-        last->length % BLOCK_SIZE == 0 && memcmp(last->block, block->bytes, block->size) == 0) {
-        last->length += BLOCK_SIZE;
-        batch->length += BLOCK_SIZE;
-        decoder->decoded += BLOCK_SIZE;
+    if (last == NULL || !is_same_zeros(last, batch, block)) {
+        extent_add(decoder, batch, extent_of(batch, block, NULL));
         return;
     }
-    extent_add(decoder, batch,
-               (struct extent){.length = BLOCK_SIZE,
-                               .block = encoded_keep(batch, block),
-                               .block_size = (uint32_t)block->size});
+    last->length += BLOCK_SIZE;
+    batch->length += BLOCK_SIZE;
+    decoder->decoded += BLOCK_SIZE;
 }
 
 static bool batch_has_room(const struct batch *batch, const struct block *block)
@@ -307,19 +321,12 @@ static int block_to_batch(struct applelz4_decoder *decoder, const struct block *
     history_grow(&decoder->history, block->decoded_size);
     if (!bytes_are_zero(output, block->decoded_size)) {
         decoder->history.is_zeros = false;
-        extent_add(decoder, batch,
-                   (struct extent){.length = block->decoded_size,
-                                   .data = output,
-                                   .block = encoded_keep(batch, block),
-                                   .block_size = (uint32_t)block->size});
+        extent_add(decoder, batch, extent_of(batch, block, output));
         return 1;
     }
     if (!whole) {
         if (block->decoded_size > 0)
-            extent_add(decoder, batch,
-                       (struct extent){.length = block->decoded_size,
-                                       .block = encoded_keep(batch, block),
-                                       .block_size = (uint32_t)block->size});
+            extent_add(decoder, batch, extent_of(batch, block, NULL));
         return 1;
     }
     zeros_add(decoder, batch, block);

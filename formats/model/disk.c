@@ -30,6 +30,7 @@ struct batch *batch_new(struct error *err)
     }
     batch->data = batch->memory + BATCH_HISTORY_SIZE;
     batch->encoded = batch->data + BATCH_DATA_SIZE;
+    batch->wants_blocks = true;
     return batch;
 }
 

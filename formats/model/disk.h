@@ -63,9 +63,11 @@ struct batch {
     size_t data_used;
     uint8_t *encoded; /* BATCH_ENCODED_SIZE bytes */
     size_t encoded_used;
-    uint8_t *memory; /* the one allocation behind data and encoded */
-    size_t chunk;    /* set by the asker: which chunk of its plan this belongs to */
-    bool last;       /* set by the asker: the chunk ends with this batch */
+    uint8_t *memory;   /* the one allocation behind data and encoded */
+    size_t chunk;      /* set by the asker: which chunk of its plan this belongs to */
+    bool last;         /* set by the asker: the chunk ends with this batch */
+    bool wants_blocks; /* set by the asker, true at birth: whether extents carry their encoded form
+                        */
 };
 
 /* Stored blocks add 8 bytes each to the data; compressed ones are smaller than that. */

@@ -147,12 +147,14 @@ static int read_disk(struct tart_image *image, struct error *err)
     if (read_layers(image, err) < 0)
         return -1;
     const char *size = manifest_annotation(image->manifest, TART_DISK_SIZE);
-    if (disk->format == DISK_V2 || size == NULL)
-        return 0;
-    /* The only hint at a V1 disk's integrity: unreadable must not pass for absent. */
-    if (!tart_parse_size(size, &disk->size))
-        return annotation_invalid(TART_DISK_SIZE, size, err);
-    disk->has_size = true;
+    if (disk->format == DISK_V1 && size != NULL) {
+        /* The only hint at a V1 disk's integrity: unreadable must not pass for absent. */
+        if (!tart_parse_size(size, &disk->size))
+            return annotation_invalid(TART_DISK_SIZE, size, err);
+        disk->has_size = true;
+    }
+    if (disk->has_size && disk->size == 0)
+        return error_set(err, ERROR_DISK_EMPTY, "the disk has 0 bytes");
     return 0;
 }
 

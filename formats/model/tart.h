@@ -56,10 +56,10 @@ struct tart_image {
 bool tart_is_image(const struct manifest *manifest);
 
 /* Reads what can be read; judging is checks/ work, so this fails only on memory, ERROR_NOT_TART (no
- * Tart layers), ERROR_DISK_MIXED, ERROR_DISK_EMPTY (no disk layers), or an annotation needed for
- * placing V2 layers that is absent or no plain number (ERROR_ANNOTATION, naming the layer), or a V1
- * disk's size that is there but no plain number (ERROR_ANNOTATION), or sizes whose sum passes
- * 2^63-1 (ERROR_DISK_SIZE). */
+ * Tart layers), ERROR_DISK_MIXED, ERROR_DISK_EMPTY (no disk layers, or of 0 bytes), or an
+ * annotation needed for placing V2 layers that is absent or no plain number (ERROR_ANNOTATION,
+ * naming the layer), or a V1 disk's size that is there but no plain number (ERROR_ANNOTATION), or
+ * sizes whose sum passes 2^63-1 (ERROR_DISK_SIZE). */
 int tart_image_read(const struct manifest *manifest, struct tart_image **ret, struct error *err);
 struct tart_image *tart_image_free(struct tart_image *image);
 void tart_image_free_auto(struct tart_image **image);
