@@ -6,22 +6,17 @@
 
 #include <string.h>
 
-/* As large as what a store writes at a time, and aligned, so that it can be written from where it
- * lies. */
-#define PIECE_SIZE  (1u << 20)
-#define PIECE_COUNT 3
-
 struct behind_output {
     struct output output;
     struct behind *behind;
     struct output *target; /* the carrying thread's, once that runs */
-    uint8_t *memory;       /* PIECE_COUNT pieces */
+    uint8_t *memory;       /* BEHIND_PIECE_COUNT pieces */
     size_t used;           /* of the piece in hand; the writing side's */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* under lock: */
     uint64_t filled, emptied; /* pieces, counted from the start */
-    size_t sizes[PIECE_COUNT];
+    size_t sizes[BEHIND_PIECE_COUNT];
     enum { WRITING, COMMITTING, ABORTING } state;
     struct blob_id id; /* with COMMITTING */
     bool failed;
@@ -39,7 +34,7 @@ static void behind_output_free(struct behind_output *output)
 
 static uint8_t *piece_memory(const struct behind_output *output, uint64_t piece)
 {
-    return output->memory + piece % PIECE_COUNT * PIECE_SIZE;
+    return output->memory + piece % BEHIND_PIECE_COUNT * BEHIND_PIECE_SIZE;
 }
 
 /* An output under way has ended; `error` is what failed, or NULL. */
@@ -64,7 +59,7 @@ static void carry_pieces(struct behind_output *output)
         if (output->filled == output->emptied || output->state == ABORTING)
             return;
         const uint8_t *data = piece_memory(output, output->emptied);
-        size_t size = output->sizes[output->emptied % PIECE_COUNT];
+        size_t size = output->sizes[output->emptied % BEHIND_PIECE_COUNT];
         bool failed = output->failed;
         pthread_mutex_unlock(&output->lock);
         struct error error = ERROR_INIT;
@@ -100,7 +95,7 @@ static void piece_give(struct behind_output *output)
 {
     if (output->used == 0)
         return;
-    output->sizes[output->filled % PIECE_COUNT] = output->used;
+    output->sizes[output->filled % BEHIND_PIECE_COUNT] = output->used;
     output->filled++;
     output->used = 0;
     pthread_cond_signal(&output->changed);
@@ -110,7 +105,7 @@ static void piece_give(struct behind_output *output)
 static int piece_wait(struct behind_output *output, struct error *err)
 {
     pthread_mutex_lock(&output->lock);
-    while (output->filled - output->emptied == PIECE_COUNT)
+    while (output->filled - output->emptied == BEHIND_PIECE_COUNT)
         pthread_cond_wait(&output->changed, &output->lock);
     bool failed = output->failed;
     if (failed)
@@ -126,14 +121,14 @@ static int behind_write(struct output *base, const void *data, size_t size, stru
     while (size > 0) {
         if (output->used == 0 && piece_wait(output, err) < 0)
             return -1;
-        size_t room = PIECE_SIZE - output->used;
+        size_t room = BEHIND_PIECE_SIZE - output->used;
         size_t step = size < room ? size : room;
         /* only this side moves `filled` */
         memcpy(piece_memory(output, output->filled) + output->used, from, step);
         output->used += step;
         from += step;
         size -= step;
-        if (output->used == PIECE_SIZE) {
+        if (output->used == BEHIND_PIECE_SIZE) {
             pthread_mutex_lock(&output->lock);
             piece_give(output);
             pthread_mutex_unlock(&output->lock);
@@ -182,7 +177,7 @@ static const struct output_ops behind_output_ops = {
 static int carry_start(struct behind_output *output, struct sink *target, struct error *err)
 {
     void *memory;
-    if (posix_memalign(&memory, 4096, (size_t)PIECE_SIZE * PIECE_COUNT) != 0)
+    if (posix_memalign(&memory, 4096, (size_t)BEHIND_PIECE_SIZE * BEHIND_PIECE_COUNT) != 0)
         return error_memory(err);
     output->memory = memory;
     if (sink_open(target, &output->target, err) < 0)
@@ -246,8 +241,10 @@ static const struct sink_ops behind_ops = {.open = behind_open, .has = behind_ha
 
 void behind_init(struct behind *behind, struct sink *target, unsigned lanes, bool threaded)
 {
-    *behind = (struct behind){
-        .sink = {&behind_ops}, .target = target, .threaded = threaded, .most = 2 * (size_t)lanes};
+    *behind = (struct behind){.sink = {&behind_ops},
+                              .target = target,
+                              .threaded = threaded,
+                              .most = BEHIND_PER_LANE * (size_t)lanes};
     pthread_mutex_init(&behind->lock, NULL); /* cannot fail on Linux */
     pthread_cond_init(&behind->changed, NULL);
 }

@@ -14,6 +14,13 @@
 
 #include <pthread.h>
 
+/* Pieces are as large as what a store writes at a time, and aligned, so that they can be written
+ * from where they lie. Two outputs a lane are under way at once, one of them being committed. */
+#define BEHIND_PIECE_SIZE  (1u << 20)
+#define BEHIND_PIECE_COUNT 3
+#define BEHIND_PER_LANE    2
+#define BEHIND_MEMORY      (BEHIND_PER_LANE * BEHIND_PIECE_COUNT * BEHIND_PIECE_SIZE) /* a lane */
+
 struct behind {
     struct sink sink;
     struct sink *target;

@@ -3,19 +3,20 @@
 #ifndef CONVERT_ENGINE_MEMORY_H
 #define CONVERT_ENGINE_MEMORY_H
 
+#include "convert/engine/behind.h"
 #include "convert/engine/feed.h"
 #include "convert/engine/pipeline.h"
 
 #define BATCH_MEMORY (BATCH_HISTORY_SIZE + BATCH_DATA_SIZE + BATCH_ENCODED_SIZE)
 /* A decoder's and an encoder's windows and tables, and the buffer of what was encoded. */
 #define CODEC_MEMORY (2u << 20)
-/* Two outputs a lane are under way behind it (behind.c), of 1.5 MiB each. */
-#define OUTPUT_MEMORY (3u << 20)
+/* What the stores hold back of the outputs that are under way. */
+#define STORE_MEMORY (BEHIND_PER_LANE * (1u << 20))
 
 static inline uint64_t memory_of_lanes(unsigned lanes)
 {
-    return lanes *
-           (uint64_t)(PIPELINE_BATCHES * BATCH_MEMORY + FEED_MEMORY + CODEC_MEMORY + OUTPUT_MEMORY);
+    return lanes * (uint64_t)(PIPELINE_BATCHES * BATCH_MEMORY + FEED_MEMORY + CODEC_MEMORY +
+                              BEHIND_MEMORY + STORE_MEMORY);
 }
 
 #endif

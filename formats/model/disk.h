@@ -45,8 +45,8 @@ struct extent {
 };
 
 #define BLOCK_SIZE         65536u /* decoded bytes of a block: docs/formats/applelz4.md */
-#define BATCH_DATA_SIZE    (2048u << 10)
-#define BATCH_EXTENTS_MAX  256
+#define BATCH_DATA_SIZE    (1024u << 10)
+#define BATCH_EXTENTS_MAX  128
 #define BATCH_HISTORY_SIZE 65536u
 
 /* Consecutive extents with the memory they lie in. Owner: whoever holds it; one thread at a time.
