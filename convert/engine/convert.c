@@ -221,6 +221,36 @@ static int publish(struct job *job, struct error *err)
     return store_publish(job->destination, &publication, err);
 }
 
+/* --- the disk --- */
+
+/* Where the disk was hashed whole, the source's own digest of it must be that one. */
+static int disk_digest_check(const struct job *job, struct error *err)
+{
+    const struct tart_image *tart = job->image.tart;
+    if (!job->made.has_disk_digest || tart == NULL || tart->disk.format != DISK_V2)
+        return 0;
+    size_t first = tart->disk.layers[0].index;
+    const char *text = descriptor_annotation(&tart->manifest->layers[first], TART_FILE_DIGEST);
+    struct digest stated;
+    if (text == NULL ||
+        (digest_parse(text, &stated) && digest_equal(&stated, &job->made.disk_digest)))
+        return 0;
+    char found[DIGEST_TEXT_SIZE];
+    digest_print(&job->made.disk_digest, found);
+    error_set(err, ERROR_DISK_DIGEST, "the disk's digest is %s, layer %zu says %s", found, first,
+              text);
+    err->where.layer = (int64_t)first;
+    return -1;
+}
+
+static int disk_make(struct job *job, struct sink *sink, struct error *err)
+{
+    if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, sink,
+                     store_disk_file(job->destination), &job->made, err) < 0)
+        return -1;
+    return disk_digest_check(job, err);
+}
+
 /* --- the ways of a conversion --- */
 
 /* Manifest and blobs byte for byte. The disk is decoded on the way where that was asked for. */
@@ -229,8 +259,7 @@ static int copy_image(struct job *job, struct conversion *ret, struct error *err
     struct sink *sink = store_sink(job->destination);
     const struct disk *disk = image_disk(&job->image);
     bool plannable = disk != NULL && job->plan.count > 0;
-    if (plannable && convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options,
-                                  sink, NULL, &job->made, err) < 0)
+    if (plannable && disk_make(job, sink, err) < 0)
         return -1;
     if (convert_copy_blobs(job->run, &job->image, sink, err) < 0 ||
         bytes_append(&job->manifest, job->image.raw.data, job->image.raw.size, err) < 0)
@@ -246,11 +275,14 @@ static int convert_image(struct job *job, struct conversion *ret, struct error *
         return -1;
     if (sink != NULL ? parts_put(job, sink, err) < 0 : nvram_read(job, err) < 0)
         return -1;
-    if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, sink,
-                     store_disk_file(job->destination), &job->made, err) < 0)
+    if (disk_make(job, sink, err) < 0)
         return -1;
     if (sink != NULL && manifest_make(job, err) < 0)
         return -1;
+    if (sink != NULL && job->image.manifest != NULL &&
+        json_get(job->image.manifest->tree, "subject") != NULL)
+        run_warning(job->run,
+                    "left out: the manifest's subject, which belongs to the source alone");
     ret->has_proof = true;
     return 0;
 }

@@ -37,8 +37,8 @@ static int name_repair(struct error *err)
     return -1;
 }
 
-/* Tart takes any text there; what would be copied by it must be a digest. */
-static int check_content_digests(const struct tart_image *tart, struct error *err)
+/* Tart takes any text there; what is believed of a disk must be a digest. */
+static int check_digests(const struct tart_image *tart, struct error *err)
 {
     for (size_t i = 0; i < tart->disk.layer_count; i++) {
         const struct disk_layer *layer = &tart->disk.layers[i];
@@ -49,7 +49,15 @@ static int check_content_digests(const struct tart_image *tart, struct error *er
         err->where.layer = (int64_t)layer->index;
         return -1;
     }
-    return 0;
+    size_t first = tart->disk.layers[0].index;
+    const char *whole = descriptor_annotation(&tart->manifest->layers[first], TART_FILE_DIGEST);
+    struct digest ignored;
+    if (whole == NULL || digest_parse(whole, &ignored))
+        return 0;
+    error_set(err, ERROR_ANNOTATION, "layer %zu: the annotation %s is no sha256 digest", first,
+              TART_FILE_DIGEST);
+    err->where.layer = (int64_t)first;
+    return -1;
 }
 
 static int judge_v2(const struct tart_image *tart, struct error *err)
@@ -67,7 +75,7 @@ static int judge_v2(const struct tart_image *tart, struct error *err)
     }
     /* first, since layers that were moved break rules as well */
     if (tart_check_offsets(tart, err) < 0 || tart_check_rules(manifest, err) < 0 ||
-        check_content_digests(tart, err) < 0)
+        check_digests(tart, err) < 0)
         return name_repair(err);
     return 0;
 }

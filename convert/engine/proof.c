@@ -203,7 +203,8 @@ int proof_parse(const void *text, size_t size, struct proof *ret, struct error *
     AUTO(json_free_auto) struct json *tree = NULL;
     *ret = (struct proof){.has_source = false};
     if (json_parse(text, size, PROOF_SIZE_MAX, &tree, err) < 0) {
-        err->class = ERROR_PROOF_INVALID;
+        if (err->class != ERROR_MEMORY)
+            err->class = ERROR_PROOF_INVALID;
         return -1;
     }
     if (read_proof(tree, ret, err) < 0) {

@@ -29,13 +29,13 @@ const char *applelz4_foreign_magic(const uint8_t *start, size_t size)
     static const struct {
         const char *name;
         size_t size;
-        uint8_t magic[6];
+        uint8_t magic[4];
     } rows[] = {
         {"an LZ4 frame (liblz4)", 4, {0x04, 0x22, 0x4d, 0x18}},
         {"a legacy LZ4 frame", 4, {0x02, 0x21, 0x4c, 0x18}},
         {"gzip", 2, {0x1f, 0x8b}},
         {"zstd", 4, {0x28, 0xb5, 0x2f, 0xfd}},
-        {"xz", 6, {0xfd, '7', 'z', 'X', 'Z', 0x00}},
+        {"xz", 4, {0xfd, '7', 'z', 'X'}},
         {"bzip2", 3, {'B', 'Z', 'h'}},
         {"LZFSE (bvx-)", 4, {'b', 'v', 'x', '-'}},
         {"LZFSE (bvx1)", 4, {'b', 'v', 'x', '1'}},

@@ -325,8 +325,7 @@ static int block_to_batch(struct applelz4_decoder *decoder, const struct block *
         return 1;
     }
     if (!whole) {
-        if (block->decoded_size > 0)
-            extent_add(decoder, batch, extent_of(batch, block, NULL));
+        extent_add(decoder, batch, extent_of(batch, block, NULL));
         return 1;
     }
     zeros_add(decoder, batch, block);
@@ -401,9 +400,13 @@ static int block_next(struct applelz4_decoder *decoder, const uint8_t **input, s
         block_leave(decoder, &block, input, size);
         return 1;
     }
-    if (batch->length == batch->limit && block.decoded_size > 0)
+    if (block.decoded_size == 0) {
+        /* needs no room: a full batch may well end in front of it */
+        if (block_decode(decoder, &block, batch->data, 0, err) < 0)
+            return -1;
+    } else if (batch->length == batch->limit)
         return 0;
-    if (block.decoded_size > BLOCK_SIZE || block.decoded_size > batch->limit - batch->length) {
+    else if (block.decoded_size > BLOCK_SIZE || block.decoded_size > batch->limit - batch->length) {
         if (block_to_aside(decoder, &block, batch, err) < 0)
             return -1;
     } else {

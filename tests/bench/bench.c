@@ -20,7 +20,7 @@
 
 struct places {
     const char *program;
-    char disk[1024], log[1024], out[1024];         /* files and a folder */
+    char disk[1024], log[1024], out[1024];          /* files and a folder */
     char vm[1024], v1[1024], zeros[1024], v2[1024]; /* references */
 };
 
@@ -197,7 +197,7 @@ int main(int argc, char *argv[])
         fprintf(stderr, "usage: bench PROGRAM DIR ROUNDS LOAD   (`ninja bench` starts it)\n");
         return 64;
     }
-    static struct result result;
+    struct result result = {.rounds = 0};
     struct error error = ERROR_INIT;
     const char *json = getenv("BENCH_JSON");
     int status = measure(argv, &result, &error);

@@ -5,16 +5,15 @@
 #include "tests/bench/bench.h"
 
 #include "convert/engine/content.h"
+#include "convert/stores/files.h"
 #include "formats/codec/applelz4.h"
 #include "formats/model/auto.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define PIECE_SIZE   (256u << 10)
 #define GROUP_BLOCKS 32u /* encoded between two looks at the clock */
-#define GROUP_SIZE   (GROUP_BLOCKS * BLOCK_SIZE)
+#define GROUP_SIZE   ((size_t)GROUP_BLOCKS * BLOCK_SIZE)
 #define OUTPUT_SIZE  (APPLELZ4_HEADER_BLOCK + APPLELZ4_ENCODED_MAX)
 
 static void hasher_done_auto(struct hasher *hasher)
@@ -181,23 +180,6 @@ struct mill {
     uint8_t check[APPLELZ4_WINDOW + GROUP_SIZE + 32]; /* as encoder.c has it, history first */
 };
 
-static int disk_read(int fd, uint64_t offset, uint8_t *data, size_t size, struct error *err)
-{
-    while (size > 0) {
-        ssize_t got = pread(fd, data, size, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return error_set_errno(err, ERROR_IO, errno, "the disk cannot be read");
-        if (got == 0)
-            return error_set(err, ERROR_IO, "the disk is shorter than its image");
-        data += got;
-        offset += (uint64_t)got;
-        size -= (size_t)got;
-    }
-    return 0;
-}
-
 static size_t block_length(size_t size, size_t at)
 {
     return size - at < BLOCK_SIZE ? size - at : BLOCK_SIZE;
@@ -260,7 +242,7 @@ static int chunk_mill(struct mill *mill, uint64_t offset, uint64_t length, struc
         return -1;
     while (length > 0) {
         size_t size = length < GROUP_SIZE ? (size_t)length : GROUP_SIZE;
-        if (disk_read(mill->fd, offset, mill->data, size, err) < 0 ||
+        if (file_read_at(mill->fd, "disk.img", offset, mill->data, size, err) < 0 ||
             group_encode(mill, size, err) < 0 || group_check(mill, size, err) < 0)
             return -1;
         group_hash(mill, size);

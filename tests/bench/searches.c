@@ -4,13 +4,13 @@
  */
 #include "tests/bench/bench.h"
 
+#include "convert/stores/files.h"
 #include "formats/codec/search.h"
 #include "formats/model/auto.h"
 
 #include <errno.h>
 #include <lz4.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct arena {
     uint8_t *data; /* the disk's first bytes, and a few behind them that may be read */
@@ -44,10 +44,7 @@ static int arena_fill(struct arena *arena, int fd, struct error *err)
     arena->data = malloc(arena->size + 32);
     if (arena->data == NULL)
         return error_memory(err);
-    for (size_t at = 0; at < arena->size; at += BLOCK_SIZE)
-        if (pread(fd, arena->data + at, BLOCK_SIZE, (off_t)at) != BLOCK_SIZE)
-            return error_set(err, ERROR_IO, "the disk cannot be read");
-    return 0;
+    return file_read_at(fd, "disk.img", 0, arena->data, arena->size, err);
 }
 
 static int arena_open(struct arena *arena, int fd, struct error *err)

@@ -121,7 +121,7 @@ json '... as a document' '.kind == "verification" and .version == 1 and .sound a
     and (.proof | .fits == false and .disk_offset == 2097152 and (.misfit | type == "string"))
     and .disk.size == 5242880 and .findings_left_out == 0'
 cp -R l broken
-layer=$(find broken/blobs/sha256 -size +290k | sort | head -n 1)
+layer=broken/blobs/sha256/$("$tartconv" inspect -v oci:l:v2 2>err | sed -n 's/^layer 1: sha256:\([0-9a-f]*\),.*/\1/p')
 printf 'broken' | dd of="$layer" bs=1 seek=200000 conv=notrunc status=none
 ok 'verify: damage' run 2 verify --format json oci:broken:v2
 json '... as a document' '.sound == false and .verdict == "damaged" and .pulled_by.first == null and

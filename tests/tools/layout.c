@@ -5,8 +5,9 @@
  *     layout get DIR TAG PATH              prints a value of the manifest
  *     layout name DIR TAG PATH             prints the file of the blob whose descriptor is at PATH
  *     layout edit DIR TAG NEWTAG EDIT...   makes an image from another; its digest is printed
- *     layout walk FILE                     prints the blocks of a stream: OFFSET KIND DECODED SIZE
- *     layout unhex FILE                    prints the bytes that FILE writes in hex, less # lines
+ *     layout batch DIR                     makes many: reads lines TAG NEWTAG EDIT... with tabs
+ * between layout walk FILE                     prints the blocks of a stream: OFFSET KIND DECODED
+ * SIZE
  *
  * PATH: member names and indexes, as layers/1/annotations/NAME; "manifest" for the manifest itself.
  * EDIT, done in order:
@@ -15,7 +16,9 @@
  *     layers N,N,...      the layers anew, by their indexes: another order, fewer, some twice
  *     blob PATH FILE      FILE becomes the blob of that descriptor, whose digest and size follow
  *     append TYPE FILE    FILE becomes a further layer, the last
- *     text FILE           FILE becomes the manifest, whatever is in it; last of all */
+ *     bytes PATH TEXT     the same with TEXT itself; hex PATH FILE: with what FILE writes in hex
+ *     text TEXT           TEXT becomes the manifest, whatever is in it; after all but replace
+ *     replace OLD NEW     in the manifest's text as it would be written, once; last of all */
 #include "formats/codec/applelz4.h"
 #include "formats/model/auto.h"
 #include "formats/model/tart.h"
@@ -23,7 +26,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_MAX (256u << 20)
+#define FILE_MAX  (256u << 20)
+#define WORDS_MAX 32
 
 struct edit {
     const char *folder;
@@ -84,6 +88,29 @@ static int put_blob(const char *folder, const struct bytes *data, struct json *d
     if (json_set_string(descriptor, "digest", text, err) < 0)
         return -1;
     return json_set_uint(descriptor, "size", data->size, err);
+}
+
+static int read_hex(const char *path, struct bytes *ret, struct error *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    AUTO(bytes_done) struct bytes text;
+    bytes_init(&text, FILE_MAX);
+    if (read_file(path, &text, err) < 0)
+        return -1;
+    const char *high = NULL;
+    for (size_t i = 0; i < text.size; i++) {
+        while (i < text.size && text.data[i] == '#')
+            while (++i < text.size && text.data[i] != '\n')
+                ;
+        const char *digit = i < text.size ? strchr(digits, text.data[i]) : NULL;
+        if (digit == NULL || *digit == '\0')
+            continue;
+        uint8_t byte = (uint8_t)(high != NULL ? (high - digits) * 16 + (digit - digits) : 0);
+        if (high != NULL && bytes_append(ret, &byte, 1, err) < 0)
+            return -1;
+        high = high != NULL ? NULL : digit;
+    }
+    return 0;
 }
 
 /* --- the manifest's tree --- */
@@ -203,6 +230,28 @@ static int edit_layers(struct edit *edit, char **words, struct error *err)
     return json_set(edit->manifest, "layers", take_ptr(&layers), err);
 }
 
+static int edit_bytes(struct edit *edit, char **words, struct error *err)
+{
+    struct json *descriptor;
+    AUTO(bytes_done) struct bytes data;
+    bytes_init(&data, FILE_MAX);
+    if (find(edit->manifest, words[0], &descriptor, NULL, err) < 0 ||
+        bytes_append_text(&data, words[1], err) < 0)
+        return -1;
+    return put_blob(edit->folder, &data, descriptor, err);
+}
+
+static int edit_hex(struct edit *edit, char **words, struct error *err)
+{
+    struct json *descriptor;
+    AUTO(bytes_done) struct bytes data;
+    bytes_init(&data, FILE_MAX);
+    if (find(edit->manifest, words[0], &descriptor, NULL, err) < 0 ||
+        read_hex(words[1], &data, err) < 0)
+        return -1;
+    return put_blob(edit->folder, &data, descriptor, err);
+}
+
 static int edit_blob(struct edit *edit, char **words, struct error *err)
 {
     struct json *descriptor;
@@ -227,7 +276,21 @@ static int edit_append(struct edit *edit, char **words, struct error *err)
 
 static int edit_text(struct edit *edit, char **words, struct error *err)
 {
-    return read_file(words[0], &edit->text, err);
+    return bytes_append_text(&edit->text, words[0], err);
+}
+
+static int edit_replace(struct edit *edit, char **words, struct error *err)
+{
+    AUTO(bytes_done) struct bytes before = edit->text;
+    bytes_init(&edit->text, FILE_MAX);
+    if (before.size == 0 && json_print(edit->manifest, JSON_TART, &before, err) < 0)
+        return -1;
+    const char *text = bytes_text(&before, err);
+    const char *at = text != NULL ? strstr(text, words[0]) : NULL;
+    if (at == NULL)
+        return error_set(err, ERROR_USAGE, "the manifest has no %s", words[0]);
+    return bytes_printf(&edit->text, err, "%.*s%s%s", (int)(at - text), text, words[1],
+                        at + strlen(words[0]));
 }
 
 static const struct {
@@ -235,8 +298,9 @@ static const struct {
     int words;
     int (*make)(struct edit *edit, char **words, struct error *err);
 } edits[] = {
-    {"set", 2, edit_set},   {"remove", 1, edit_remove}, {"layers", 1, edit_layers},
-    {"blob", 2, edit_blob}, {"append", 2, edit_append}, {"text", 1, edit_text},
+    {"set", 2, edit_set},     {"remove", 1, edit_remove}, {"layers", 1, edit_layers},
+    {"blob", 2, edit_blob},   {"append", 2, edit_append}, {"text", 1, edit_text},
+    {"bytes", 2, edit_bytes}, {"hex", 2, edit_hex},       {"replace", 2, edit_replace},
 };
 
 static int make_edits(struct edit *edit, char **words, struct error *err)
@@ -286,24 +350,49 @@ static int put_manifest(const struct edit *edit, const char *tag, struct error *
     return write_file(path, &text, err);
 }
 
-static int command_edit(int argc, char **argv, struct error *err)
+static int edit_image(const char *folder, char **words, struct error *err)
 {
-    (void)argc;
     AUTO_FREE char *path = NULL;
-    struct edit edit = {.folder = argv[0]};
+    struct edit edit = {.folder = folder};
     bytes_init(&edit.text, FILE_MAX);
-    int status = manifest_path(argv[0], argv[1], &path, err);
+    int status = manifest_path(folder, words[0], &path, err);
     if (status == 0)
         status = read_json(path, &edit.manifest, err);
     if (status == 0)
-        status = make_edits(&edit, argv + 3, err);
+        status = make_edits(&edit, words + 2, err);
     if (status == 0 && edit.text.size == 0)
         status = json_print(edit.manifest, JSON_TART, &edit.text, err);
     if (status == 0)
-        status = put_manifest(&edit, argv[2], err);
+        status = put_manifest(&edit, words[1], err);
     bytes_done(&edit.text);
     json_free(edit.manifest);
     return status;
+}
+
+static int command_edit(int argc, char **argv, struct error *err)
+{
+    (void)argc;
+    return edit_image(argv[0], argv + 1, err);
+}
+
+static int command_batch(int argc, char **argv, struct error *err)
+{
+    (void)argc;
+    AUTO_FREE char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+    while ((size = getline(&line, &capacity, stdin)) > 0) {
+        char *words[WORDS_MAX + 1] = {line};
+        size_t count = 1;
+        line[size - 1] = '\0';
+        for (char *tab = line; count < WORDS_MAX && (tab = strchr(tab, '\t')) != NULL;) {
+            *tab++ = '\0';
+            words[count++] = tab;
+        }
+        if (edit_image(argv[0], words, err) < 0)
+            return error_wrap(err, "%s", words[1]);
+    }
+    return 0;
 }
 
 /* --- looking --- */
@@ -376,29 +465,6 @@ static int command_walk(int argc, char **argv, struct error *err)
     return 0;
 }
 
-static int command_unhex(int argc, char **argv, struct error *err)
-{
-    static const char digits[] = "0123456789abcdef";
-    (void)argc;
-    AUTO(bytes_done) struct bytes text;
-    bytes_init(&text, FILE_MAX);
-    if (read_file(argv[0], &text, err) < 0)
-        return -1;
-    const char *high = NULL;
-    for (size_t i = 0; i < text.size; i++) {
-        while (i < text.size && text.data[i] == '#')
-            while (++i < text.size && text.data[i] != '\n')
-                ;
-        const char *digit = i < text.size ? strchr(digits, text.data[i]) : NULL;
-        if (digit == NULL || *digit == '\0')
-            continue;
-        if (high != NULL)
-            putchar((int)((high - digits) * 16 + (digit - digits)));
-        high = high != NULL ? NULL : digit;
-    }
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
@@ -407,7 +473,7 @@ int main(int argc, char **argv)
         int (*run)(int argc, char **argv, struct error *err);
     } commands[] = {
         {"get", 3, command_get},   {"name", 3, command_name},   {"edit", 3, command_edit},
-        {"walk", 1, command_walk}, {"unhex", 1, command_unhex},
+        {"walk", 1, command_walk}, {"batch", 1, command_batch},
     };
     struct error err = ERROR_INIT;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -418,6 +484,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "layout %s: %s\n", argv[1], err.text);
         return 1;
     }
-    fputs("usage: layout get|name|edit|walk|unhex ...\n", stderr);
+    fputs("usage: layout get|name|edit|batch|walk ...\n", stderr);
     return 64;
 }

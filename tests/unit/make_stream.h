@@ -167,12 +167,22 @@ static inline size_t slice_next(struct decoding *decoding, size_t left)
     return slice < left ? slice : left;
 }
 
+/* One for the whole run: it is large. */
+static inline struct batch *the_batch(void)
+{
+    static struct batch *batch;
+    struct error err = ERROR_INIT;
+    if (batch == NULL)
+        batch = batch_new(&err);
+    assert_non_null(batch);
+    return batch;
+}
+
 /* Feeds a whole stream to a decoder. 0 where it was good to its end. */
 static inline int stream_decode(struct applelz4_decoder *decoder, const uint8_t *stream,
                                 size_t size, struct decoding *decoding, struct error *err)
 {
-    struct batch *batch = batch_new(err);
-    assert_non_null(batch);
+    struct batch *batch = the_batch();
     batch_renew(decoding, batch);
     applelz4_decoder_reset(decoder, decoding->disk_offset);
     int status = 0;
@@ -198,7 +208,6 @@ static inline int stream_decode(struct applelz4_decoder *decoder, const uint8_t 
     if (status == 0)
         status = applelz4_decoder_finish(decoder, err);
     batch_take(decoding, batch);
-    batch_free(batch);
     return status;
 }
 

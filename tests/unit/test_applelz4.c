@@ -278,6 +278,36 @@ static void test_zero_blocks_of_two_forms(void **state)
     bytes_done(&stream);
 }
 
+/* Who does not want the blocks gets the same disk, in longer runs of zeros. */
+static void test_without_blocks(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    const size_t size = 3000000;
+    uint8_t *data = make_data(60, size);
+    memset(data + 900000, 0, 900000);
+    struct bytes stream;
+    stream_make("apple", data, size, &stream);
+    struct applelz4_decoder *decoder = applelz4_decoder_new(&err);
+    for (uint64_t limit = 0; limit <= 800000; limit += 400000) {
+        struct decoding decoding;
+        decoding_init(&decoding);
+        decoding.limit = limit;
+        decoding.slice = 100000;
+        the_batch()->wants_blocks = false;
+        int status = stream_decode(decoder, stream.data, stream.size, &decoding, &err);
+        the_batch()->wants_blocks = true;
+        assert_good(status, &err);
+        assert_int_equal(decoding.without_block, decoding.extents);
+        assert_int_equal(decoding.data.size, size);
+        assert_memory_equal(decoding.data.data, data, size);
+        decoding_done(&decoding);
+    }
+    applelz4_decoder_free(decoder);
+    bytes_done(&stream);
+    free(data);
+}
+
 static void test_reset_forgets(void **state)
 {
     (void)state;
@@ -404,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_history_across_stored_blocks),
         cmocka_unit_test(test_zero_runs),
         cmocka_unit_test(test_zero_blocks_of_two_forms),
+        cmocka_unit_test(test_without_blocks),
         cmocka_unit_test(test_reset_forgets),
         cmocka_unit_test(test_large_blocks),
         cmocka_unit_test(test_largest_block),

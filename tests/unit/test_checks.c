@@ -91,7 +91,7 @@ static void test_no_image(void **state)
     expect_place(scene, "annotation", 2, -1, -1);
     scene_close(scene);
     scene = scene_open(MANIFEST(, FOREIGN));
-    expect(scene, "damage:manifest-rules obstacle:not-tart");
+    expect(scene, "obstacle:not-tart");
     scene_close(scene);
 }
 
