@@ -58,7 +58,7 @@ static int write_file(const char *path, const struct bytes *data, struct error *
     FILE *file = fopen(path, "wb");
     if (file == NULL)
         return error_set(err, ERROR_IO, "%s cannot be written", path);
-    bool good = fwrite(data->data, 1, data->size, file) == data->size;
+    bool good = data->size == 0 || fwrite(data->data, 1, data->size, file) == data->size;
     if (fclose(file) != 0 || !good)
         return error_set(err, ERROR_IO, "%s cannot be written", path);
     return 0;

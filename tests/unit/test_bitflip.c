@@ -100,6 +100,13 @@ static bool is_harmless(const char *path, const char *text, size_t at)
     return false;
 }
 
+/* Sanitizers make each look fifty times as dear: one bit a byte must do for them, each in turn. */
+static size_t bit_step(void)
+{
+    const char *sanitizers = getenv("SAN");
+    return sanitizers != NULL && *sanitizers != '\0' ? 9 : 1;
+}
+
 static void file_flip(const char *path, const struct reference *reference,
                       const struct verdict *good, size_t *ret_bits, size_t *ret_harmless)
 {
@@ -107,10 +114,11 @@ static void file_flip(const char *path, const struct reference *reference,
     char *text = get_file(path, &size);
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0);
-    for (size_t bit = 0; bit < size * 8; bit++) {
+    for (size_t bit = 0; bit < size * 8; bit += bit_step()) {
         char flipped = (char)(text[bit / 8] ^ 1 << bit % 8);
         assert_int_equal(pwrite(fd, &flipped, 1, (off_t)(bit / 8)), 1);
         struct verdict verdict = judge(reference);
+        ++*ret_bits;
         assert_int_equal(pwrite(fd, &text[bit / 8], 1, (off_t)(bit / 8)), 1);
         if (!verdict.sound)
             continue;
@@ -120,7 +128,6 @@ static void file_flip(const char *path, const struct reference *reference,
         assert_true(digest_equal(&verdict.digest, &good->digest));
         assert_true(digest_equal(&verdict.disk_digest, &good->disk_digest));
     }
-    *ret_bits += size * 8;
     close(fd);
     free(text);
 }
@@ -165,8 +172,9 @@ static void test_v1_stream(void **state)
     struct disk disk = disk_make_as(data, sizeof data, &wish);
     assert_int_equal(disk.layer_count, 1);
     struct bytes *stream = &store_find(&store, &disk.layers[0].blob)->bytes;
-    size_t found = 0, other = 0, same = 0;
-    for (size_t bit = 0; bit < stream->size * 8; bit++) {
+    size_t tried = 0, found = 0, other = 0, same = 0;
+    for (size_t bit = 0; bit < stream->size * 8; bit += bit_step()) {
+        tried++;
         struct error err = ERROR_INIT;
         struct reader *reader;
         struct bytes read;
@@ -192,8 +200,8 @@ static void test_v1_stream(void **state)
     printf("# of %zu bits of a V1 stream the framing finds %zu (%zu%%); %zu give another disk, %zu "
            "the "
            "same\n",
-           stream->size * 8, found, found * 100 / (stream->size * 8), other, same);
-    assert_true(found > 0 && other > 0 && found + other + same == stream->size * 8);
+           tried, found, found * 100 / tried, other, same);
+    assert_true(found > 0 && other > 0 && found + other + same == tried);
     disk_done(&disk);
 }
 

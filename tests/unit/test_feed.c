@@ -186,7 +186,8 @@ static void test_failures(void **state)
     scene_done(&scene);
 }
 
-/* Closed before the end, near and far from what the thread is doing: nothing is committed. */
+/* Closed before the end: the copy is committed only where the thread, which reads ahead, has seen
+ * the end match; it is ended in any case. */
 static void test_closing_early(void **state)
 {
     (void)state;
@@ -204,8 +205,9 @@ static void test_closing_early(void **state)
         if (i % 5 == 0)
             nap(500);
         blob_close(blob);
-        assert_int_equal(scene.sink.count, 0);
-        assert_int_equal(scene.sink.aborts, 1);
+        assert_int_equal(scene.sink.count + scene.sink.aborts, 1);
+        if (wanted + FEED_MEMORY + 8192 < DATA_SIZE)
+            assert_int_equal(scene.sink.count, 0);
         scene_done(&scene);
     }
 }
