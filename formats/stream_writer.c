@@ -220,7 +220,7 @@ static int whole_block(struct stream_writer *stream, const uint8_t *data, const 
 {
     bool may_carry = block != NULL && !stream->encode_all && stream->position >= APPLELZ4_WINDOW;
     int status = 0;
-    if (may_carry && mode_next(stream) && applelz4_block_is_strict(block, block_size)) {
+    if (may_carry && mode_next(stream)) {
         if (stream->mode == CATCHING_UP && block_try(stream, data, BLOCK_SIZE, err) < 0)
             return -1;
         status = block_carry(stream, block, block_size, err);
@@ -284,8 +284,7 @@ static int partial_end(struct stream_writer *stream, struct error *err)
 {
     if (stream->partial_size == 0)
         return 0;
-    if (stream->mode == CARRYING && stream->short_block_size > 0 &&
-        applelz4_block_is_strict(stream->short_block, stream->short_block_size))
+    if (stream->mode == CARRYING && stream->short_block_size > 0)
         return block_carry(stream, stream->short_block, stream->short_block_size, err);
     encoder_resume(stream);
     return block_encode(stream, stream->partial, stream->partial_size, NULL, 0, err);

@@ -3,7 +3,8 @@
  */
 #include "formats/codec/applelz4.h"
 
-#include <lz4.h>
+#include "formats/codec/lz4_block.h"
+
 #include <string.h>
 
 const uint8_t applelz4_end_mark[APPLELZ4_MAGIC_SIZE] = {'b', 'v', '4', '$'};
@@ -68,45 +69,8 @@ int64_t applelz4_block_decode(const uint8_t *block, size_t block_size, uint8_t *
     if (magic != APPLELZ4_BLOCK || block_size < APPLELZ4_HEADER_BLOCK ||
         block_size - APPLELZ4_HEADER_BLOCK != load_le32(block + 8))
         return -1;
-    int written =
-        LZ4_decompress_safe_usingDict((const char *)block + APPLELZ4_HEADER_BLOCK, (char *)output,
-                                      (int)(block_size - APPLELZ4_HEADER_BLOCK), (int)decoded,
-                                      (const char *)output - history, (int)history);
-    return written == (int)decoded ? written : -1;
-}
-
-/* Goes past the bytes behind a nibble of 15; gives what they add to it. */
-static size_t further_length(const uint8_t **p, const uint8_t *end)
-{
-    size_t length = 0;
-    while (*p < end) {
-        uint8_t more = *(*p)++;
-        length += more;
-        if (more != 255)
-            break;
-    }
-    return length;
-}
-
-bool applelz4_block_is_strict(const uint8_t *block, size_t block_size)
-{
-    if (applelz4_magic(block) == APPLELZ4_STORED)
-        return true;
-    const uint8_t *p = block + APPLELZ4_HEADER_BLOCK;
-    const uint8_t *end = block + block_size;
-    while (p < end) {
-        uint8_t token = *p++;
-        size_t literals = token >> 4;
-        if (literals == 15)
-            literals += further_length(&p, end);
-        if (literals >= (size_t)(end - p))
-            return true; /* the last sequence */
-        p += literals;
-        if (end - p < 2 || (p[0] | p[1]) == 0)
-            return false;
-        p += 2;
-        if ((token & 15) == 15)
-            further_length(&p, end);
-    }
-    return true;
+    int64_t written =
+        lz4_block_decode(block + APPLELZ4_HEADER_BLOCK, block_size - APPLELZ4_HEADER_BLOCK, output,
+                         decoded, history);
+    return written == (int64_t)decoded ? written : -1;
 }

@@ -68,11 +68,6 @@ uint64_t applelz4_decoder_last_start(const struct applelz4_decoder *decoder);
 int64_t applelz4_block_decode(const uint8_t *block, size_t block_size, uint8_t *output,
                               size_t capacity, size_t history);
 
-/* Whether a whole block that decodes has only match offsets that Apple's decoder takes: liblz4
- * reads offset 0 as zeros, Apple's refuses it. Costs two thirds of decoding, so it is asked of
- * blocks that are handed on as they are, not of all that are read. */
-bool applelz4_block_is_strict(const uint8_t *block, size_t block_size);
-
 /* --- encoding --- */
 
 /* A search fills a raw LZ4 block; the frame around it is common (encoder_block). */

@@ -7,7 +7,6 @@
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
-#include <lz4.h>
 #include <string.h>
 
 struct applelz4_decoder {

@@ -19,8 +19,6 @@ static void extent_add(struct outcome *outcome, const struct extent *extent, boo
 {
     require(extent->length > 0 && (wants_blocks || extent->block == NULL));
     require(extent->block == NULL || extent->block_size >= APPLELZ4_HEADER_STORED);
-    if (extent->block != NULL)
-        (void)applelz4_block_is_strict(extent->block, extent->block_size);
     outcome->length += extent->length;
     for (uint64_t i = 0; extent->data != NULL && i < extent->length; i++)
         if (extent->data[i] != 0)

@@ -100,7 +100,7 @@ static inline struct disk disk_convert(const struct disk *source, const struct w
     assert_good(reader_open(source, &store.blobs, &reader, &err), &err);
     struct writer *writer = wish_open(source, wish, joints, &file);
     struct batch *batch = the_batch();
-    uint64_t length = wish->format == DISK_V1 ? 100000 : wish->cut;
+    uint64_t length = wish->format == DISK_V1 ? 10 * BLOCK_SIZE : wish->cut;
     struct disk result = {.format = wish->format, .size = source->size, .has_size = true};
     struct block_counts counts = {0, 0};
     while (reader->position < source->size) {

@@ -336,74 +336,6 @@ static void test_any_damaged_byte(void **state)
     free(data);
 }
 
-static void test_strict_offsets(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *payload;
-        size_t size;
-        bool strict;
-    } rows[] = {
-        {"\x44wxyz\x04\x00\x50zzzzz", 13, true},
-        {"\x44wxyz\x00\x00\x50zzzzz", 13, false},
-        {"\x44wxyz\x00\x01\x50zzzzz", 13, true},
-        {"\x44\x00\x00\x00\x00\x01\x00\x50zzzzz", 13, true},
-        {"\x44wxyz\x04\x00\x04\x00\x00\x50zzzzz", 16, false},
-        {"\x4Fwxyz\x04\x00\xFF\x00\x04\x00\x00\x50zzzzz", 18, false},
-        {"\x4Fwxyz\x04\x00\xFF\x00\x04\x01\x00\x50zzzzz", 18, true},
-        {"\xF0\x01ghijklmnopqrstuv\x00\x00\x50zzzzz", 26, false},
-        {"\xF0\x01ghijklmnopqrstuv\x10\x00\x50zzzzz", 26, true},
-        {"\x50\x00\x00\x00\x00\x00", 6, true},
-        {"\x44wxyz\x04", 6, false},
-        {"\x44wxyz", 5, true},
-        {"\xF0\xFF\xFF", 3, true},
-        {"\x0F\x01\x00\xFF", 4, true},
-        {"", 0, true},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct bytes stream;
-        bytes_init(&stream, SIZE_MAX);
-        put_block(&stream, 1000, rows[i].payload, rows[i].size);
-        uint8_t *exact = malloc(stream.size);
-        assert_non_null(exact);
-        memcpy(exact, stream.data, stream.size);
-        if (applelz4_block_is_strict(exact, stream.size) != rows[i].strict)
-            fail_msg("row %zu", i);
-        free(exact);
-        bytes_done(&stream);
-    }
-    struct bytes stream;
-    bytes_init(&stream, SIZE_MAX);
-    put_stored(&stream, "\0\0\0\0\0\0", 6);
-    assert_true(applelz4_block_is_strict(stream.data, stream.size));
-    bytes_done(&stream);
-}
-
-/* All that encoders make is strict. */
-static void test_encoders_are_strict(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"apple", "lz4", "lz4hc:12"};
-    const size_t size = 500000;
-    uint8_t *data = make_data(5, size);
-    for (size_t i = 0; i < 3; i++) {
-        struct bytes stream;
-        stream_make(names[i], data, size, &stream);
-        size_t blocks = 0;
-        for (size_t at = 0; at + APPLELZ4_MAGIC_SIZE < stream.size; blocks++) {
-            const uint8_t *block = stream.data + at;
-            size_t block_size = applelz4_magic(block) == APPLELZ4_STORED
-                                    ? APPLELZ4_HEADER_STORED + load_le32(block + 4)
-                                    : APPLELZ4_HEADER_BLOCK + load_le32(block + 8);
-            assert_true(applelz4_block_is_strict(block, block_size));
-            at += block_size;
-        }
-        assert_int_equal(blocks, 8);
-        bytes_done(&stream);
-    }
-    free(data);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,8 +350,6 @@ int main(void)
         cmocka_unit_test(test_no_history_from_another_stream),
         cmocka_unit_test(test_damage_in_a_large_block),
         cmocka_unit_test(test_any_damaged_byte),
-        cmocka_unit_test(test_strict_offsets),
-        cmocka_unit_test(test_encoders_are_strict),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
