@@ -217,7 +217,7 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
     work.pass = (struct pass){
         .run = run,
         .disk = disk,
-        .blobs = &work.feed.blobs,
+        .feed = &work.feed,
         .chunks = chunks,
         .chunk_count = plan->count,
         .hash_content = true,

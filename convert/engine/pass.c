@@ -24,9 +24,9 @@ static void lane_done(struct pass_lane *lane)
 static int lane_init(struct pass_lane *lane, struct pass *pass, struct error *err)
 {
     lane->pass = pass;
-    if (reader_open(pass->disk, pass->blobs, &lane->reader, err) < 0 ||
+    if (reader_open(pass->disk, &pass->feed->blobs, &lane->reader, err) < 0 ||
         content_init(&lane->content, err) < 0 ||
-        pipeline_init(&lane->pipeline, pass->run->threads > 1, err) < 0)
+        pipeline_init(&lane->pipeline, pass->feed->threaded, err) < 0)
         return -1;
     return pass->lane_open == NULL ? 0 : pass->lane_open(lane, err);
 }
@@ -130,13 +130,17 @@ static int runs_work(void *context, size_t lane, size_t piece, struct error *err
     return pass_lane_run(&runs->lanes[lane], first, end, err);
 }
 
-static void runs_find(struct pass_runs *runs, const struct reader *reader)
+static int runs_find(struct pass_runs *runs, struct error *err)
 {
     const struct pass *pass = runs->pass;
+    AUTO(reader_close_auto) struct reader *reader = NULL;
+    if (reader_open(pass->disk, &pass->feed->blobs, &reader, err) < 0)
+        return -1;
     for (size_t i = 0; i < pass->chunk_count; i++)
         if (i == 0 || reader_starts_at(reader, pass->chunks[i].offset))
             runs->starts[runs->count++] = i;
     runs->starts[runs->count] = pass->chunk_count;
+    return 0;
 }
 
 static size_t lane_count(const struct pass_runs *runs)
@@ -156,14 +160,16 @@ int pass_run(struct pass *pass, struct error *err)
     if (lanes == NULL || starts == NULL)
         return error_memory(err);
     struct pass_runs runs = {.pass = pass, .lanes = lanes, .starts = starts};
-    int status = lane_init(&lanes[0], pass, err);
-    size_t count = 1;
-    if (status == 0) {
-        runs_find(&runs, lanes[0].reader);
-        size_t wanted = lane_count(&runs);
-        for (; count < wanted && status == 0; count++)
-            status = lane_init(&lanes[count], pass, err);
-    }
+    if (runs_find(&runs, err) < 0)
+        return -1;
+    size_t wanted = lane_count(&runs), count = 0;
+    /* Lanes that fill all cores do everything themselves: what crosses between cores costs more
+     * than what waits for it gains. Stages get threads of their own where lanes leave cores idle.
+     */
+    pass->feed->threaded = wanted < pass->run->threads;
+    int status = 0;
+    for (; count < wanted && status == 0; count++)
+        status = lane_init(&lanes[count], pass, err);
     if (status == 0)
         status = lanes_run(count, runs.count, runs_work, &runs, err);
     for (size_t i = 0; i < count; i++)

@@ -35,7 +35,7 @@ struct pass_lane {
 struct pass {
     struct run *run;
     const struct disk *disk; /* its size known: disk_measure */
-    struct blobs *blobs;     /* a feed's, as a rule */
+    struct feed *feed;       /* where its layers come from; the pass decides on its threads */
     struct pass_chunk *chunks;
     size_t chunk_count;
     bool hash_content;

@@ -257,7 +257,7 @@ int proof_hold(const struct proof *proof, struct run *run, const struct disk *di
     }
     struct pass pass = {.run = run,
                         .disk = &sized,
-                        .blobs = &feed.blobs,
+                        .feed = &feed,
                         .chunks = chunks,
                         .chunk_count = proof->chunk_count,
                         .hash_content = true};

@@ -260,7 +260,7 @@ static int disk_pass(struct look *look, struct error *err)
     struct pass pass = {
         .run = look->run,
         .disk = &look->disk,
-        .blobs = &look->feed.blobs,
+        .feed = &look->feed,
         .chunks = look->chunks,
         .chunk_count = look->chunk_count,
         .hash_content = look->disk.format == DISK_V2,
