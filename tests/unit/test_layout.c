@@ -8,10 +8,10 @@ static void test_many_names(void **state)
     make_layout(MARKER, "");
     char entries[10000] = "";
     for (int i = 0; i < 25; i++)
-        sprintf(entries + strlen(entries),
-                "%s{\"digest\":\"sha256:%064d\",\"size\":1,\"annotations\":{\"org.opencontainers."
-                "image.ref.name\":\"tag%d\"}}",
-                i == 0 ? "" : ",", i, i);
+        snprintf(entries + strlen(entries), sizeof entries - strlen(entries),
+                 "%s{\"digest\":\"sha256:%064d\",\"size\":1,\"annotations\":{\"org.opencontainers."
+                 "image.ref.name\":\"tag%d\"}}",
+                 i == 0 ? "" : ",", i, i);
     put_index(entries);
     assert_load_fails("none", ERROR_NO_SUCH_TAG,
                       "tag0, tag1, tag2, tag3, tag4, tag5, tag6, tag7, tag8, tag9 and 15 more");

@@ -1,15 +1,12 @@
-/* test_vmdir.c: vm: and raw:, as sources and as destinations, and the temporaries of both. */
-#include "tests/unit/tempdir.h"
+/* test_vmdir.c: vm: as a source and as a destination, and the temporaries of vm: and raw:. */
+#include "tests/unit/disk_fixture.h"
 
-#include "convert/stores/store.h"
 #include "convert/stores/temporary.h"
 
 #include <errno.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#define MIB (1u << 20)
 
 /* The linker puts this before libc's: file systems without RENAME_NOREPLACE and RENAME_EXCHANGE can
  * be played. */
@@ -22,76 +19,6 @@ int __wrap_renameat2(int from, const char *old, int to, const char *new, unsigne
         return __real_renameat2(from, old, to, new, flags);
     errno = EINVAL;
     return -1;
-}
-
-static const struct store_options no_options;
-
-static struct reference reference_of(const char *transport, const char *path)
-{
-    char text[1200];
-    struct error err;
-    struct reference reference;
-    snprintf(text, sizeof text, "%s:%s", transport, path);
-    assert_int_equal(reference_parse(text, &reference, &err), 0);
-    return reference;
-}
-
-static struct store *source_open(const char *transport, const char *path,
-                                 const struct store_options *options)
-{
-    struct error err;
-    struct store *store;
-    struct reference reference = reference_of(transport, path);
-    assert_int_equal(store_open_source(&reference, options, &store, &err), 0);
-    reference_done(&reference);
-    return store;
-}
-
-static struct store *destination_open(const char *transport, const char *path,
-                                      const struct store_options *options)
-{
-    struct error err;
-    struct store *store;
-    struct reference reference = reference_of(transport, path);
-    if (store_open_destination(&reference, options, &store, &err) < 0)
-        fail_msg("%s", err.text);
-    reference_done(&reference);
-    return store;
-}
-
-static void assert_load_fails(const char *transport, const char *path,
-                              const struct store_options *options, enum error_class class,
-                              const char *reason)
-{
-    struct error err;
-    struct image image;
-    struct store *store = source_open(transport, path, options);
-    assert_int_equal(store_load(store, &image, &err), -1);
-    if (err.class != class || strstr(err.text, reason) == NULL)
-        fail_msg("%s: %s", error_class_name(err.class), err.text);
-    image_done(&image);
-    store_close(store);
-}
-
-static void assert_destination_fails(const char *transport, const char *path,
-                                     const struct store_options *options, enum error_class class,
-                                     const char *reason)
-{
-    struct error err;
-    struct store *store;
-    struct reference reference = reference_of(transport, path);
-    assert_int_equal(store_open_destination(&reference, options, &store, &err), -1);
-    if (err.class != class || strstr(err.text, reason) == NULL)
-        fail_msg("%s: %s", error_class_name(err.class), err.text);
-    reference_done(&reference);
-}
-
-static void make_vm(const char *name)
-{
-    assert_int_equal(mkdir(in_tempdir("%s", name), 0777), 0);
-    put_text(in_tempdir("%s/config.json", name), "{\"os\":\"linux\"}");
-    put_text(in_tempdir("%s/nvram.bin", name), "nvram");
-    put_text(in_tempdir("%s/disk.img", name), "old disk");
 }
 
 static void test_vm_source(void **state)
@@ -160,185 +87,6 @@ static void test_vm_source_refused(void **state)
 }
 
 /* A disk of 3 MiB: 1 MiB of data, 1 MiB of hole, data again to an odd end. */
-static void make_sparse(const char *path)
-{
-    static uint8_t data[MIB];
-    memset(data, 'a', sizeof data);
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    assert_int_equal(pwrite(fd, data, MIB, 0), MIB);
-    assert_int_equal(pwrite(fd, data, MIB - 1, 2 * MIB), MIB - 1);
-    close(fd);
-}
-
-static void test_raw_blob(void **state)
-{
-    (void)state;
-    struct error err;
-    struct image image;
-    make_sparse(in_tempdir("disk"));
-    struct store *store = source_open("raw", in_tempdir("disk"), &no_options);
-    assert_int_equal(store_load(store, &image, &err), 0);
-    assert_false(image.has_vm_config || image.has_nvram);
-    struct blob *blob;
-    assert_int_equal(blobs_open(image.blobs, &image.disk.layers[0].blob, &blob, &err), 0);
-    assert_true(blob_can_seek(blob));
-    assert_int_equal(blob->size, 3 * MIB - 1);
-
-    uint64_t length, mapped = 0, holes = 0;
-    bool hole;
-    while (mapped < blob->size) {
-        assert_int_equal(blob_map(blob, mapped, &length, &hole, &err), 0);
-        assert_in_range(length, 1, blob->size - mapped);
-        mapped += length;
-        holes += hole ? length : 0;
-    }
-    assert_int_equal(mapped, blob->size);
-    assert_true(holes == MIB || holes == 0); /* 0: a file system without holes */
-
-    uint8_t around[4];
-    assert_int_equal(blob_read_at(blob, MIB - 2, around, 4, &err), 0);
-    assert_memory_equal(around, "aa\0\0", 4);
-    assert_int_equal(blob_read_at(blob, blob->size - 3, around, 4, &err), -1);
-
-    const uint8_t *piece;
-    size_t size;
-    uint64_t streamed = 0;
-    int status;
-    while ((status = blob_peek(blob, &piece, &size, &err)) > 0) {
-        size_t step = size > 1000 ? size - 999 : size; /* peeks that go on where the last stopped */
-        assert_int_equal(piece[0], streamed / MIB == 1 ? 0 : 'a');
-        blob_skip(blob, step);
-        streamed += step;
-    }
-    assert_int_equal(status, 0);
-    assert_int_equal(streamed, blob->size);
-    blob_close(blob);
-
-    /* Loaded, then shortened: an error, never zeros. */
-    assert_int_equal(truncate(in_tempdir("disk"), MIB), 0);
-    assert_int_equal(blobs_open(image.blobs, &image.disk.layers[0].blob, &blob, &err), 0);
-    assert_int_equal(blob_map(blob, MIB + 5, &length, &hole, &err), -1);
-    assert_int_equal(err.class, ERROR_IO);
-    assert_int_equal(blob_read_at(blob, MIB - 2, around, 4, &err), -1);
-    assert_int_equal(err.class, ERROR_IO);
-    blob_close(blob);
-    image_done(&image);
-    store_close(store);
-}
-
-static void test_raw_source_refused(void **state)
-{
-    (void)state;
-    put_text(in_tempdir("disk"), "disk");
-    assert_load_fails("raw", in_tempdir("none"), &no_options, ERROR_NO_SUCH_FILE, "none");
-    assert_load_fails("raw", tempdir, &no_options, ERROR_NO_SUCH_FILE, "vm:");
-    assert_load_fails("raw", "/dev/null", &no_options, ERROR_NO_SUCH_FILE, "neither");
-    assert_int_equal(mkfifo(in_tempdir("fifo"), 0600), 0);
-    assert_load_fails("raw", in_tempdir("fifo"), &no_options, ERROR_NO_SUCH_FILE, "neither");
-    struct store_options options = {.vm_config = in_tempdir("none")};
-    assert_load_fails("raw", in_tempdir("disk"), &options, ERROR_NO_SUCH_FILE, "vm config");
-    options = (struct store_options){.vm_nvram = "/dev/zero"};
-    assert_load_fails("raw", in_tempdir("disk"), &options, ERROR_UNSUPPORTED, "NVRAM");
-    struct error err;
-    struct store *store;
-    struct reference reference = reference_of("vm", tempdir);
-    assert_int_equal(store_open_source(&reference, &options, &store, &err), -1);
-    assert_int_equal(err.class, ERROR_USAGE);
-    reference_done(&reference);
-}
-
-static struct bytes bytes_of(const char *text)
-{
-    struct error err;
-    struct bytes bytes;
-    bytes_init(&bytes, 1000);
-    assert_int_equal(bytes_append_text(&bytes, text, &err), 0);
-    return bytes;
-}
-
-/* Writes "new" at offset 2 of a disk of size bytes and publishes it. */
-static int write_disk(struct store *store, uint64_t size, bool companions, struct error *err)
-{
-    struct bytes vm_config = bytes_of("new config"), nvram = bytes_of("new nvram");
-    struct publication publication = {.disk_size = size};
-    if (companions) {
-        publication.vm_config = &vm_config;
-        publication.nvram = &nvram;
-    }
-    assert_null(store_sink(store));
-    assert_int_equal(disk_file_write_at(store_disk_file(store), 2, "new", 3, err), 0);
-    int status = store_publish(store, &publication, err);
-    bytes_done(&vm_config);
-    bytes_done(&nvram);
-    return status;
-}
-
-static void test_raw_destination(void **state)
-{
-    (void)state;
-    struct error err;
-    struct store_options options = {.vm_config = strdup(in_tempdir("c")),
-                                    .vm_nvram = strdup(in_tempdir("n"))};
-    struct store *store = destination_open("raw", in_tempdir("disk"), &options);
-    assert_false(exists(in_tempdir("disk")));
-    assert_int_equal(write_disk(store, 100 * MIB, true, &err), 0);
-    store_close(store);
-    size_t size;
-    char *disk = get_file(in_tempdir("disk"), &size);
-    assert_int_equal(size, 100 * MIB);
-    assert_memory_equal(disk, "\0\0new\0", 6);
-    free(disk);
-    struct stat stat;
-    assert_int_equal(lstat(in_tempdir("disk"), &stat), 0);
-    assert_true(stat.st_blocks < 2048);
-    assert_file_is(in_tempdir("c"), "new config");
-    assert_file_is(in_tempdir("n"), "new nvram");
-    assert_int_equal(count_names(tempdir), 3);
-
-    assert_destination_fails("raw", in_tempdir("disk"), &no_options, ERROR_EXISTS, "--replace");
-    assert_destination_fails("raw", in_tempdir("disk2"), &options, ERROR_EXISTS, "/c is there");
-    options.replace = true;
-    store = destination_open("raw", in_tempdir("disk"), &options);
-    assert_int_equal(write_disk(store, 5, false, &err), 0);
-    store_close(store);
-    disk = get_file(in_tempdir("disk"), &size);
-    assert_int_equal(size, 5);
-    free(disk);
-    assert_file_is(in_tempdir("c"), "new config");
-
-    store = destination_open("raw", in_tempdir("disk3"), &no_options);
-    assert_int_equal(disk_file_write_at(store_disk_file(store), 0, "x", 1, &err), 0);
-    store_close(store);
-    assert_int_equal(count_names(tempdir), 3);
-
-    /* What came meanwhile is not replaced. */
-    store = destination_open("raw", in_tempdir("disk4"), &no_options);
-    put_text(in_tempdir("disk4"), "other");
-    assert_int_equal(write_disk(store, 5, false, &err), -1);
-    assert_int_equal(err.class, ERROR_EXISTS);
-    store_close(store);
-    assert_file_is(in_tempdir("disk4"), "other");
-    assert_int_equal(count_names(tempdir), 4);
-    free((char *)options.vm_config);
-    free((char *)options.vm_nvram);
-}
-
-static void test_raw_destination_refused(void **state)
-{
-    (void)state;
-    struct store_options replace = {.replace = true};
-    assert_int_equal(mkfifo(in_tempdir("fifo"), 0600), 0);
-    assert_destination_fails("raw", in_tempdir("fifo"), &replace, ERROR_DESTINATION, "no regular");
-    assert_destination_fails("raw", tempdir, &replace, ERROR_DESTINATION, "no regular file");
-    assert_destination_fails("raw", in_tempdir("x/"), &replace, ERROR_DESTINATION, "folder");
-    assert_destination_fails("raw", in_tempdir("a/b"), &replace, ERROR_DESTINATION, "No such");
-    assert_destination_fails("raw", "..", &replace, ERROR_DESTINATION, "last name");
-    assert_int_equal(symlink("nowhere", in_tempdir("link")), 0);
-    assert_destination_fails("raw", in_tempdir("link"), &replace, ERROR_DESTINATION, "no regular");
-    replace.vm_config = in_tempdir("./d");
-    assert_destination_fails("raw", in_tempdir("d"), &replace, ERROR_USAGE, "a file each");
-}
-
 static void test_vm_destination(void **state)
 {
     (void)state;
@@ -517,17 +265,11 @@ static void test_killed(void **state)
     close(ready[1]);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, tempdir_make, tempdir_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_vm_source),
         TEST(test_vm_source_refused),
-        TEST(test_raw_blob),
-        TEST(test_raw_source_refused),
-        TEST(test_raw_destination),
-        TEST(test_raw_destination_refused),
         TEST(test_vm_destination),
         TEST(test_vm_replace),
         TEST(test_without_rename_flags),
