@@ -174,7 +174,9 @@ static int command_find(int argc, char *const *argv, const struct command **ret,
             *ret = &commands[i];
             return 0;
         }
-    return error_set(err, ERROR_USAGE, "no command \"%s\"; `tartconv --help` tells what there is",
+    return error_set(err, ERROR_USAGE,
+                     "no command \"%s\" in tartconv " TARTCONV_VERSION
+                     "; `tartconv --help` tells what there is",
                      argv[1]);
 }
 
