@@ -102,7 +102,7 @@ static int judge_parts(const struct tart_image *tart, const struct convert_optio
     const char *promised = manifest_annotation(tart->manifest, TART_DISK_SIZE);
     uint64_t size;
     if (tart->disk.format == DISK_V2 && promised != NULL && !tart->stacked &&
-        (!tart_parse_size(promised, &size) || size != tart->disk.size))
+        (!parse_size(promised, &size) || size != tart->disk.size))
         return error_set(err, ERROR_DISK_SIZE,
                          "the layers make up %" PRIu64 " bytes of disk, the manifest says %s",
                          tart->disk.size, promised);

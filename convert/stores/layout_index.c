@@ -157,17 +157,13 @@ int layout_index_pick(const struct json *index, const char *tag, const struct js
 /* A new entry; NULL where memory ends. */
 static struct json *entry_new(const char *tag, const struct blob_id *manifest, struct error *err)
 {
-    char digest[DIGEST_TEXT_SIZE];
-    digest_print(&manifest->digest, digest);
     AUTO(json_free_auto) struct json *entry = json_new_object();
     AUTO(json_free_auto) struct json *annotations = json_new_object();
     if (entry == NULL || annotations == NULL) {
         error_memory(err);
         return NULL;
     }
-    if (json_set_string(entry, "mediaType", MEDIA_TYPE_OCI_MANIFEST, err) < 0 ||
-        json_set_string(entry, "digest", digest, err) < 0 ||
-        json_set_uint(entry, "size", manifest->size, err) < 0)
+    if (descriptor_write(entry, MEDIA_TYPE_OCI_MANIFEST, manifest, err) < 0)
         return NULL;
     if (tag != NULL && (json_set_string(annotations, LAYOUT_TAG_NAME, tag, err) < 0 ||
                         json_set(entry, "annotations", take_ptr(&annotations), err) < 0))

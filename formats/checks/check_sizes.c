@@ -28,7 +28,7 @@ static int check_total(const struct facts *facts, struct findings *findings, str
                             "`tartconv normalise` adds it", err,
                             "the manifest does not say the disk's size (Tart before 0.9)");
     uint64_t stated, size;
-    if (!tart_parse_size(text, &stated))
+    if (!parse_size(text, &stated))
         return findings_add(findings, "annotation", SEVERITY_DAMAGE, NO_PLACE,
                             "`tartconv repair` writes it anew", err, "%s is no number: %s",
                             TART_DISK_SIZE, text);

@@ -98,61 +98,6 @@ int blobs_read_all(struct blobs *blobs, const struct blob_id *id, struct bytes *
     return 0;
 }
 
-struct memory_blob {
-    struct blob blob;
-    const uint8_t *data;
-    uint64_t position;
-};
-
-static int memory_peek(struct blob *blob, const uint8_t **ret_data, size_t *ret_size,
-                       struct error *err)
-{
-    (void)err;
-    struct memory_blob *memory = (struct memory_blob *)blob;
-    if (memory->position == blob->size)
-        return 0;
-    *ret_data = memory->data + memory->position;
-    *ret_size = (size_t)(blob->size - memory->position);
-    return 1;
-}
-
-static void memory_skip(struct blob *blob, size_t size)
-{
-    ((struct memory_blob *)blob)->position += size;
-}
-
-static int memory_read_at(struct blob *blob, uint64_t offset, void *data, size_t size,
-                          struct error *err)
-{
-    (void)err;
-    if (size > 0)
-        memcpy(data, ((struct memory_blob *)blob)->data + offset, size);
-    return 0;
-}
-
-static void memory_close(struct blob *blob)
-{
-    free(blob);
-}
-
-static const struct blob_ops memory_ops = {
-    .peek = memory_peek,
-    .skip = memory_skip,
-    .read_at = memory_read_at,
-    .close = memory_close,
-};
-
-int blob_from_memory(const void *data, size_t size, struct blob **ret, struct error *err)
-{
-    struct memory_blob *memory = calloc(1, sizeof *memory);
-    if (memory == NULL)
-        return error_memory(err);
-    memory->blob = (struct blob){.ops = &memory_ops, .size = size};
-    memory->data = data;
-    *ret = &memory->blob;
-    return 0;
-}
-
 int sink_open(struct sink *sink, struct output **ret, struct error *err)
 {
     return sink->ops->open(sink, ret, err);

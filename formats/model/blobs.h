@@ -79,9 +79,6 @@ void blob_close_auto(struct blob **blob);
 int blobs_read_all(struct blobs *blobs, const struct blob_id *id, struct bytes *ret,
                    struct error *err);
 
-/* A blob over memory that outlives it; close frees the handle only. For small parts and tests. */
-int blob_from_memory(const void *data, size_t size, struct blob **ret, struct error *err);
-
 struct output;
 
 struct output_ops {

@@ -91,3 +91,19 @@ bool bytes_are_zero(const uint8_t *data, size_t size)
             return false;
     return size <= 16 || memcmp(data, data + 16, size - 16) == 0;
 }
+
+bool parse_size(const char *text, uint64_t *ret)
+{
+    if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+        return false;
+    uint64_t value = 0;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9' || value > INT64_MAX / 10)
+            return false;
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    if (value > INT64_MAX)
+        return false;
+    *ret = value;
+    return true;
+}

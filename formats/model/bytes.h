@@ -62,6 +62,10 @@ static inline bool add_sizes(uint64_t a, uint64_t b, uint64_t *ret)
     return true;
 }
 
+/* Reads a decimal as JSON and Tart write sizes: digits only, no sign, no leading zero (but "0"), at
+ * most 2^63-1. False, and *ret untouched, for anything else. */
+bool parse_size(const char *text, uint64_t *ret);
+
 /* True where all size bytes are zero (also for size 0). */
 bool bytes_are_zero(const uint8_t *data, size_t size);
 

@@ -82,11 +82,3 @@ int error_class_status(enum error_class class)
 {
     return rows[class].status;
 }
-
-enum error_class error_class_named(const char *name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return (enum error_class)i;
-    return ERROR_NONE;
-}

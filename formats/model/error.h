@@ -115,7 +115,4 @@ int error_wrap(struct error *err, const char *format, ...) __attribute__((format
 const char *error_class_name(enum error_class class);
 int error_class_status(enum error_class class);
 
-/* The class with that name, or ERROR_NONE. */
-enum error_class error_class_named(const char *name);
-
 #endif

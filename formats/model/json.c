@@ -171,18 +171,7 @@ const char *json_number(const struct json *json)
 bool json_uint(const struct json *json, uint64_t *ret)
 {
     const char *text = json_number(json);
-    if (text == NULL)
-        return false;
-    uint64_t value = 0;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || value > INT64_MAX / 10)
-            return false;
-        value = value * 10 + (uint64_t)(*text - '0');
-    }
-    if (value > INT64_MAX)
-        return false;
-    *ret = value;
-    return true;
+    return text != NULL && parse_size(text, ret);
 }
 
 bool json_bool(const struct json *json, bool *ret)

@@ -200,20 +200,13 @@ int manifest_print(const struct manifest *manifest, struct bytes *ret, struct er
     return json_print(manifest->tree, JSON_TART, ret, err);
 }
 
-struct json *descriptor_to_json(const char *media_type, const struct blob_id *blob,
-                                struct json *annotations)
+int descriptor_write(struct json *object, const char *media_type, const struct blob_id *blob,
+                     struct error *err)
 {
-    AUTO(json_free_auto) struct json *given = annotations;
-    AUTO(json_free_auto) struct json *json = json_new_object();
-    if (json == NULL)
-        return NULL;
     char digest[DIGEST_TEXT_SIZE];
     digest_print(&blob->digest, digest);
-    struct error unused = ERROR_INIT; /* only memory can fail, which NULL says */
-    if ((given != NULL && json_set(json, "annotations", take_ptr(&given), &unused) < 0) ||
-        json_set_string(json, "digest", digest, &unused) < 0 ||
-        json_set_string(json, "mediaType", media_type, &unused) < 0 ||
-        json_set_uint(json, "size", blob->size, &unused) < 0)
-        return NULL;
-    return take_ptr(&json);
+    if (json_set_string(object, "mediaType", media_type, err) < 0 ||
+        json_set_string(object, "digest", digest, err) < 0)
+        return -1;
+    return json_set_uint(object, "size", blob->size, err);
 }

@@ -58,11 +58,8 @@ const char *manifest_annotation(const struct manifest *manifest, const char *nam
 /* Appends the manifest in Tart's exact encoding. */
 int manifest_print(const struct manifest *manifest, struct bytes *ret, struct error *err);
 
-/* A descriptor's JSON as Tart writes it:
- * {"annotations":{...},"digest":...,"mediaType":...,"size":...}. annotations is taken over; NULL
- * leaves the key out, so the caller tells a failed json_new_object() from that beforehand. NULL
- * where memory ends. */
-struct json *descriptor_to_json(const char *media_type, const struct blob_id *blob,
-                                struct json *annotations);
+/* Sets the three members that every descriptor has; others, and annotations, stay. */
+int descriptor_write(struct json *object, const char *media_type, const struct blob_id *blob,
+                     struct error *err);
 
 #endif

@@ -10,26 +10,33 @@ void observe_progress(const struct observer *observer, uint64_t done, uint64_t t
         observer->progress(observer->context, done, total);
 }
 
+static void tell(void (*hear)(void *context, const char *text), void *context, const char *format,
+                 va_list args) __attribute__((format(printf, 3, 0)));
+
+static void tell(void (*hear)(void *context, const char *text), void *context, const char *format,
+                 va_list args)
+{
+    char text[512];
+    if (hear == NULL)
+        return;
+    vsnprintf(text, sizeof text, format, args);
+    hear(context, text);
+}
+
 void observe_warning(const struct observer *observer, const char *format, ...)
 {
-    if (observer == NULL || observer->warning == NULL)
-        return;
-    char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    if (observer != NULL)
+        tell(observer->warning, observer->context, format, args);
     va_end(args);
-    observer->warning(observer->context, text);
 }
 
 void observe_detail(const struct observer *observer, const char *format, ...)
 {
-    if (observer == NULL || observer->detail == NULL)
-        return;
-    char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    if (observer != NULL)
+        tell(observer->detail, observer->context, format, args);
     va_end(args);
-    observer->detail(observer->context, text);
 }

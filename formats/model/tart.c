@@ -32,22 +32,6 @@ bool tart_is_image(const struct manifest *manifest)
     return false;
 }
 
-bool tart_parse_size(const char *text, uint64_t *ret)
-{
-    if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
-        return false;
-    uint64_t value = 0;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || value > INT64_MAX / 10)
-            return false;
-        value = value * 10 + (uint64_t)(*text - '0');
-    }
-    if (value > INT64_MAX)
-        return false;
-    *ret = value;
-    return true;
-}
-
 /* Fills the counts, config, nvram, foreign and in_order. */
 static int read_kinds(struct tart_image *image, struct error *err)
 {
@@ -95,7 +79,7 @@ static int layer_place(const struct descriptor *descriptor, struct disk *disk,
                        struct disk_layer *layer, struct error *err)
 {
     const char *length = descriptor_annotation(descriptor, TART_CONTENT_SIZE);
-    if (length == NULL || !tart_parse_size(length, &layer->length))
+    if (length == NULL || !parse_size(length, &layer->length))
         return annotation_invalid(TART_CONTENT_SIZE, length, err);
     layer->offset = disk->size;
     if (!add_sizes(disk->size, layer->length, &disk->size))
@@ -149,7 +133,7 @@ static int read_disk(struct tart_image *image, struct error *err)
     const char *size = manifest_annotation(image->manifest, TART_DISK_SIZE);
     if (disk->format == DISK_V1 && size != NULL) {
         /* The only hint at a V1 disk's integrity: unreadable must not pass for absent. */
-        if (!tart_parse_size(size, &disk->size))
+        if (!parse_size(size, &disk->size))
             return annotation_invalid(TART_DISK_SIZE, size, err);
         disk->has_size = true;
     }

@@ -64,10 +64,6 @@ int tart_image_read(const struct manifest *manifest, struct tart_image **ret, st
 struct tart_image *tart_image_free(struct tart_image *image);
 void tart_image_free_auto(struct tart_image **image);
 
-/* A decimal as Tart writes sizes: digits only, no sign, no leading zero (but "0"), at most 2^63-1.
- */
-bool tart_parse_size(const char *text, uint64_t *ret);
-
 /* The first of newest Tart's fifteen manifest rules that is broken, as ERROR_MANIFEST_RULES with
  * Tart's own words and the rule's number; 0 where all hold. docs/formats/manifest.md lists them. */
 int tart_check_rules(const struct manifest *manifest, struct error *err);

@@ -1,5 +1,5 @@
 /* tart_config.c: the two small JSON blobs beside the disk: config.v1, which is read and never
- * written, and the image config, a stub that Tart does not read and that gains one label. */
+ * written, and the image config, which Tart does not read and which gains one label. */
 #include "formats/model/auto.h"
 #include "formats/model/tart.h"
 

@@ -103,17 +103,6 @@ static int object_under(struct json *parent, const char *key, struct json **ret,
     return 0;
 }
 
-static int descriptor_fill(struct json *descriptor, const char *media_type,
-                           const struct blob_id *blob, struct error *err)
-{
-    char digest[DIGEST_TEXT_SIZE];
-    digest_print(&blob->digest, digest);
-    if (json_set_string(descriptor, "mediaType", media_type, err) < 0 ||
-        json_set_string(descriptor, "digest", digest, err) < 0)
-        return -1;
-    return json_set_uint(descriptor, "size", blob->size, err);
-}
-
 /* Appends a layer, whose annotations are the foreign ones of a kept layer and wait for more. */
 static int layer_append(struct maker *maker, const char *media_type, const struct blob_id *blob,
                         struct json **ret_annotations, struct error *err)
@@ -121,7 +110,7 @@ static int layer_append(struct maker *maker, const char *media_type, const struc
     const struct json *kept = source_take(maker, blob);
     struct json *layer = kept == NULL ? json_new_object() : json_copy(kept);
     if (json_append(maker->layers, layer, err) < 0 ||
-        descriptor_fill(layer, media_type, blob, err) < 0 ||
+        descriptor_write(layer, media_type, blob, err) < 0 ||
         object_under(layer, "annotations", ret_annotations, err) < 0)
         return -1;
     json_remove_prefix(*ret_annotations, OUR_PREFIX);
@@ -215,7 +204,7 @@ static int make_config(struct maker *maker, struct error *err)
         return -1;
     struct json *config = json_get(maker->root, "config");
     json_remove_prefix(json_get(config, "annotations"), OUR_PREFIX);
-    return descriptor_fill(config, MEDIA_TYPE_OCI_CONFIG, &parts->image_config, err);
+    return descriptor_write(config, MEDIA_TYPE_OCI_CONFIG, &parts->image_config, err);
 }
 
 /* All but our own annotations. */

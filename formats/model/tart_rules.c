@@ -8,7 +8,7 @@
 
 /* --- numbers as Tart reads them --- */
 
-/* Swift takes a sign and leading zeros, which tart_parse_size() does not. */
+/* Swift takes a sign and leading zeros, which parse_size() does not. */
 static bool swift_number(const char *text, bool *ret_negative, uint64_t *ret)
 {
     *ret_negative = *text == '-';
@@ -198,7 +198,7 @@ int tart_check_offsets(const struct tart_image *image, struct error *err)
         const char *text =
             descriptor_annotation(&image->manifest->layers[layer->index], OUR_DISK_OFFSET);
         uint64_t offset = 0;
-        if (text == NULL || (tart_parse_size(text, &offset) && offset == layer->offset))
+        if (text == NULL || (parse_size(text, &offset) && offset == layer->offset))
             continue;
         error_set(err, ERROR_DISK_ORDER,
                   "layer %zu: %s is \"%.40s\", but its place in the manifest is %" PRIu64,

@@ -182,8 +182,8 @@ static int measure(char *const argv[], struct result *result, struct error *err)
 {
     struct places places;
     uint64_t rounds, longer;
-    if (!tart_parse_size(argv[3], &rounds) || rounds == 0 || rounds > ROUNDS_MAX ||
-        !tart_parse_size(argv[4], &result->load))
+    if (!parse_size(argv[3], &rounds) || rounds == 0 || rounds > ROUNDS_MAX ||
+        !parse_size(argv[4], &result->load))
         return error_set(err, ERROR_USAGE, "rounds: 1 to %d", ROUNDS_MAX);
     result->rounds = (size_t)rounds;
     result->cores = sysconf(_SC_NPROCESSORS_ONLN);

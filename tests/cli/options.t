@@ -1,33 +1,5 @@
 # options.t: what the command line takes and refuses, and with which status.
-tartconv=${B:-build}/tartconv
-work=$(mktemp -d "${TMPDIR:-/tmp}/options-t.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-count=0
-
-# ok NAME COMMAND...: the command succeeds.
-ok() {
-    count=$((count + 1))
-    name=$1
-    shift
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output" "$work/out" "$work/err"
-    fi
-}
-
-# run STATUS ARGUMENT...: tartconv ends with that status; what it prints is in $work/out and $work/err.
-run() {
-    wanted=$1
-    shift
-    "$tartconv" "$@" >"$work/out" 2>"$work/err"
-    got=$?
-    [ $got -eq "$wanted" ] || {
-        echo "status $got, wanted $wanted"
-        return 1
-    }
-}
+. "${0%/*}/lib.sh"
 
 # says TEXT: standard error is one line that holds it, and nothing is on standard output.
 says() {
@@ -51,10 +23,10 @@ ok '... that names the commands' sh -c '
 for command in convert inspect verify compare; do
     ok "prints help for $command" run 0 "$command" --help
     ok "... with each option of its manual page" sh -c '
-        sed -n "s/^\.It Fl -\([a-z0-9-]*\).*/\1/p" docs/man/tartconv.1 "docs/man/tartconv-$2.1" |
+        sed -n "s/^\.It Fl -\([a-z0-9-]*\).*/\1/p" "$3/docs/man/tartconv.1" "$3/docs/man/tartconv-$2.1" |
             while read -r option; do
                 grep -qe "--$option" "$1" || { echo "no --$option"; exit 1; }
-            done' sh "$work/out" "$command"
+            done' sh "$work/out" "$command" "$root"
 done
 
 ok 'wants a command' refused 'no command given'
@@ -96,4 +68,4 @@ ok 'refuses a source that is the destination' run 64 convert oci:"$work":a oci:"
 ok '... however it is written' run 64 convert oci:"$work":a oci:"$work"/.:a
 ok '... and a layout without a tag' run 64 convert oci:"$work":a oci:"$work"
 ok '... and with --replace a source without one' run 64 convert --replace oci:"$work" oci:"$work":a
-echo "1..$count"
+finish

@@ -1,33 +1,5 @@
 # output.t: what the commands print, where, and with which status, on a small image of either format.
-tartconv=$PWD/${B:-build}/tartconv
-work=$(mktemp -d "${TMPDIR:-/tmp}/output-t.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-count=0
-
-# ok NAME COMMAND...: the command succeeds.
-ok() {
-    count=$((count + 1))
-    name=$1
-    shift
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $count - $name"
-    else
-        echo "not ok $count - $name"
-        sed 's/^/# /' "$work/output" out err
-    fi
-}
-
-# run STATUS ARGUMENT...: tartconv ends with that status; what it prints is in out and err.
-run() {
-    wanted=$1
-    shift
-    "$tartconv" "$@" >out 2>err
-    got=$?
-    [ $got -eq "$wanted" ] || {
-        echo "status $got, wanted $wanted"
-        return 1
-    }
-}
+. "${0%/*}/lib.sh"
 
 # json NAME FILTER: the document in out is one line, and jq's filter holds for it.
 json() {
@@ -47,7 +19,6 @@ only() {
     [ "$(wc -l <out)" -eq 1 ] && result "$1"
 }
 
-cd "$work" || exit 1
 mkdir vm
 cat >vm/config.json <<'END'
 {"version":1,"os":"linux","arch":"arm64","cpuCountMin":1,"cpuCount":2,"memorySizeMin":1,"memorySize":1073741824,
@@ -180,4 +151,4 @@ for signal in INT:130 TERM:143; do
     ok "stopped by SIG${signal%:*}" stopped "${signal%:*}" "${signal#*:}"
     json '... as a document' ".class == \"interrupted\" and .status == ${signal#*:}"
 done
-echo "1..$count"
+finish

@@ -28,7 +28,7 @@ static bool promise_read(char *line, struct promise *ret)
     uint64_t verify, convert;
     *ret = (struct promise){.name = words[0], .reference = words[1], .class = words[2]};
     ret->other = words[5] != NULL ? words[5] : words[2];
-    bool good = tart_parse_size(words[3], &verify) && tart_parse_size(words[4], &convert);
+    bool good = parse_size(words[3], &verify) && parse_size(words[4], &convert);
     ret->verify = good ? (int)verify : -1;
     ret->convert = good ? (int)convert : -1;
     return good;

@@ -118,7 +118,7 @@ static int read_hex(const char *path, struct bytes *ret, struct error *err)
 static struct json *element(const struct json *array, const char *index)
 {
     uint64_t left;
-    if (!tart_parse_size(index, &left))
+    if (!parse_size(index, &left))
         return NULL;
     struct json *child = json_first(array);
     while (child != NULL && left-- > 0)

@@ -39,6 +39,19 @@ static void set(struct json *annotations, const char *name, const char *value)
     assert_int_equal(json_set_string(annotations, name, value, &err), 0);
 }
 
+static struct json *descriptor_of(const char *media_type, const char *digest, uint64_t size,
+                                  struct json *annotations)
+{
+    struct error err = ERROR_INIT;
+    struct blob_id blob = {.has_digest = true, .size = size};
+    struct json *descriptor = json_new_object();
+    assert_true(digest_parse(digest, &blob.digest));
+    assert_int_equal(descriptor_write(descriptor, media_type, &blob, &err), 0);
+    if (annotations != NULL)
+        assert_int_equal(json_set(descriptor, "annotations", annotations, &err), 0);
+    return descriptor;
+}
+
 /* Options: f file digest, kN chunk count, sN uncompressed size, S none, dX content digest, D none,
  * @N our offset. */
 static struct json *layer_of(const char *word)
@@ -69,9 +82,7 @@ static struct json *layer_of(const char *word)
         else if (option[0] == '@')
             set(annotations, OUR_DISK_OFFSET, option + 1);
     }
-    struct blob_id blob = {.has_digest = true, .size = 100};
-    assert_true(digest_parse(digest, &blob.digest));
-    return descriptor_to_json(type_of(word[0]), &blob, annotations);
+    return descriptor_of(type_of(word[0]), digest, 100, annotations);
 }
 
 /* "c 2,f 2 n": layers by their letters with options. */
@@ -85,13 +96,11 @@ static struct manifest *manifest_of(const char *spec)
     for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " "))
         if (word[0] != '\0')
             assert_int_equal(json_append(layers, layer_of(word), &err), 0);
-    struct blob_id config = {.has_digest = true, .size = 38};
-    assert_true(digest_parse(CONFIG_DIGEST, &config.digest));
     struct json *tree = json_new_object();
     assert_int_equal(json_set_uint(tree, "schemaVersion", 2, &err), 0);
-    assert_int_equal(
-        json_set(tree, "config", descriptor_to_json(MEDIA_TYPE_OCI_CONFIG, &config, NULL), &err),
-        0);
+    assert_int_equal(json_set(tree, "config",
+                              descriptor_of(MEDIA_TYPE_OCI_CONFIG, CONFIG_DIGEST, 38, NULL), &err),
+                     0);
     assert_int_equal(json_set(tree, "layers", layers, &err), 0);
     struct manifest *manifest = NULL;
     assert_int_equal(manifest_from_json(tree, &manifest, &err), 0);
@@ -263,11 +272,11 @@ static void parses_sizes_as_tart_writes_them(void **state)
                                "9223372036854775808",
                                "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(tart_parse_size(bad[i], &size));
+        assert_false(parse_size(bad[i], &size));
     assert_int_equal(size, 77);
-    assert_true(tart_parse_size("0", &size));
+    assert_true(parse_size("0", &size));
     assert_int_equal(size, 0);
-    assert_true(tart_parse_size("9223372036854775807", &size));
+    assert_true(parse_size("9223372036854775807", &size));
     assert_int_equal(size, INT64_MAX);
 }
 
