@@ -116,11 +116,10 @@ static int raw_read(struct reader *reader, struct batch *batch, struct error *er
     return batch->length > 0 ? 1 : 0;
 }
 
-static bool raw_starts_at(const struct reader *reader, uint64_t offset)
+static uint64_t raw_start_before(const struct reader *reader, uint64_t offset)
 {
     (void)reader;
-    (void)offset;
-    return true;
+    return offset;
 }
 
 static int raw_seek(struct reader *reader, uint64_t offset, struct error *err)
@@ -133,7 +132,7 @@ static int raw_seek(struct reader *reader, uint64_t offset, struct error *err)
 const struct reader_ops raw_reader_ops = {
     .open = raw_reader_open,
     .read = raw_read,
-    .starts_at = raw_starts_at,
+    .start_before = raw_start_before,
     .seek = raw_seek,
     .close = raw_reader_close,
 };

@@ -16,6 +16,7 @@ struct v1_reader {
     size_t next;          /* the layer to open next */
     uint64_t layer_start; /* the stream's byte at which the layer in hand begins */
     bool ended;
+    struct checkpoint *checkpoint; /* room for one, where they are told or loaded */
 };
 
 static int v1_reader_open(const struct disk *disk, struct blobs *blobs, struct reader **ret,
@@ -36,6 +37,7 @@ static int v1_reader_open(const struct disk *disk, struct blobs *blobs, struct r
 static void v1_reader_close(struct reader *reader)
 {
     struct v1_reader *v1 = (struct v1_reader *)reader;
+    free(v1->checkpoint);
     stream_reader_done(&v1->stream);
     free(v1);
 }
@@ -107,6 +109,83 @@ static int stream_end(struct v1_reader *v1, struct error *err)
     return status < 0 ? v1_fail(v1, err) : 0;
 }
 
+/* --- checkpoints --- */
+
+static int checkpoint_room(struct v1_reader *v1, struct error *err)
+{
+    if (v1->checkpoint == NULL)
+        v1->checkpoint = malloc(sizeof *v1->checkpoint);
+    return v1->checkpoint == NULL ? error_memory(err) : 0;
+}
+
+/* A layer has just matched; or, after the last one, the whole stream is known to be good. */
+static int tell_matched(struct v1_reader *v1, struct error *err)
+{
+    const struct reader_options *options = v1->reader.options;
+    if (options->matched == NULL || (v1->next == v1->disk->layer_count && !v1->ended))
+        return 0;
+    uint64_t decoded = applelz4_decoder_decoded(v1->stream.decoder);
+    if (v1->ended)
+        return options->matched(options->context, decoded, NULL, err);
+    if (v1->disk->has_size && decoded == v1->disk->size)
+        return 0; /* what follows can still be wrong */
+    if (checkpoint_room(v1, err) < 0)
+        return -1;
+    v1->checkpoint->layer = v1->next;
+    bool is_place =
+        decoded > 0 && applelz4_decoder_save(v1->stream.decoder, &v1->checkpoint->state);
+    return options->matched(options->context, decoded, is_place ? v1->checkpoint : NULL, err);
+}
+
+static uint64_t v1_start_before(const struct reader *reader, uint64_t offset)
+{
+    const struct reader_options *options = reader->options;
+    if (options->checkpoint_before == NULL)
+        return 0;
+    return options->checkpoint_before(options->context, offset);
+}
+
+/* To the stream's start. */
+static void v1_rewind(struct v1_reader *v1)
+{
+    stream_reader_leave(&v1->stream);
+    applelz4_decoder_reset(v1->stream.decoder, 0);
+    v1->next = 0;
+    v1->layer_start = 0;
+    v1->ended = false;
+}
+
+static int v1_seek(struct reader *reader, uint64_t offset, struct error *err)
+{
+    struct v1_reader *v1 = (struct v1_reader *)reader;
+    const struct reader_options *options = reader->options;
+    v1_rewind(v1);
+    if (offset == 0)
+        return 0;
+    if (checkpoint_room(v1, err) < 0 ||
+        options->checkpoint_load(options->context, offset, v1->checkpoint, err) < 0 ||
+        applelz4_decoder_restore(v1->stream.decoder, &v1->checkpoint->state, err) < 0)
+        return -1;
+    uint64_t start = 0;
+    size_t layers = v1->checkpoint->layer;
+    for (size_t i = 0; i + 1 < layers && i + 1 < v1->disk->layer_count; i++)
+        start += v1->disk->layers[i].blob.size;
+    if (layers >= v1->disk->layer_count ||
+        start + v1->disk->layers[layers - 1].blob.size != v1->checkpoint->state.consumed ||
+        v1->checkpoint->state.decoded != offset ||
+        (v1->disk->has_size && offset > v1->disk->size)) {
+        v1_rewind(v1);
+        return error_set(err, ERROR_IO,
+                         "the checkpoint at disk byte %" PRIu64 " does not fit the image", offset);
+    }
+    /* opening the next layer adds the size of the one before */
+    v1->next = layers;
+    v1->layer_start = start;
+    return 0;
+}
+
+/* --- the stream --- */
+
 static int v1_read(struct reader *reader, struct batch *batch, struct error *err)
 {
     struct v1_reader *v1 = (struct v1_reader *)reader;
@@ -119,7 +198,7 @@ static int v1_read(struct reader *reader, struct batch *batch, struct error *err
         }
         if (v1->stream.blob == NULL) {
             if (v1->next == v1->disk->layer_count) {
-                if (stream_end(v1, err) < 0)
+                if (stream_end(v1, err) < 0 || tell_matched(v1, err) < 0)
                     return -1;
                 break;
             }
@@ -140,34 +219,21 @@ static int v1_read(struct reader *reader, struct batch *batch, struct error *err
         }
         if (status == 1)
             break;
+        if (tell_matched(v1, err) < 0)
+            return -1;
+        /* the next layer is not begun before it is asked for; but the disk's last bytes are not
+         * given out before the stream was seen to end behind them */
+        if (batch->length > 0 && !whole)
+            break;
     }
     batch->limit = limit;
     return batch->length > 0 ? 1 : 0;
 }
 
-static bool v1_starts_at(const struct reader *reader, uint64_t offset)
-{
-    (void)reader;
-    return offset == 0;
-}
-
-static int v1_seek(struct reader *reader, uint64_t offset, struct error *err)
-{
-    (void)offset;
-    (void)err;
-    struct v1_reader *v1 = (struct v1_reader *)reader;
-    stream_reader_leave(&v1->stream);
-    applelz4_decoder_reset(v1->stream.decoder, 0);
-    v1->next = 0;
-    v1->layer_start = 0;
-    v1->ended = false;
-    return 0;
-}
-
 const struct reader_ops v1_reader_ops = {
     .open = v1_reader_open,
     .read = v1_read,
-    .starts_at = v1_starts_at,
+    .start_before = v1_start_before,
     .seek = v1_seek,
     .close = v1_reader_close,
 };

@@ -38,6 +38,15 @@ static void v2_reader_close(struct reader *reader)
     free(v2);
 }
 
+static int tell_matched(const struct v2_reader *v2, struct error *err)
+{
+    const struct reader_options *options = v2->reader.options;
+    const struct disk_layer *layer = v2->stream.layer;
+    if (options->matched == NULL)
+        return 0;
+    return options->matched(options->context, layer->offset + layer->length, NULL, err);
+}
+
 /* The layer's content is complete: only the end mark and the blob's end may follow. */
 static int layer_end(struct v2_reader *v2, struct batch *batch, struct error *err)
 {
@@ -97,6 +106,8 @@ static int v2_read(struct reader *reader, struct batch *batch, struct error *err
             return stream_reader_fail(&v2->stream, 0, err);
         }
         batch->limit = limit;
+        if (v2->stream.blob == NULL && tell_matched(v2, err) < 0)
+            return -1;
     }
     return 1;
 }
@@ -114,11 +125,13 @@ static size_t layer_at(const struct disk *disk, uint64_t offset)
     return low;
 }
 
-static bool v2_starts_at(const struct reader *reader, uint64_t offset)
+static uint64_t v2_start_before(const struct reader *reader, uint64_t offset)
 {
     const struct disk *disk = ((const struct v2_reader *)reader)->disk;
     size_t layer = layer_at(disk, offset);
-    return layer < disk->layer_count && disk->layers[layer].offset == offset;
+    if (layer < disk->layer_count && disk->layers[layer].offset == offset)
+        return offset;
+    return layer == 0 ? 0 : disk->layers[layer - 1].offset;
 }
 
 static int v2_seek(struct reader *reader, uint64_t offset, struct error *err)
@@ -133,7 +146,7 @@ static int v2_seek(struct reader *reader, uint64_t offset, struct error *err)
 const struct reader_ops v2_reader_ops = {
     .open = v2_reader_open,
     .read = v2_read,
-    .starts_at = v2_starts_at,
+    .start_before = v2_start_before,
     .seek = v2_seek,
     .close = v2_reader_close,
 };

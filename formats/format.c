@@ -21,11 +21,19 @@ static const struct {
 int reader_open(const struct disk *disk, struct blobs *blobs, struct reader **ret,
                 struct error *err)
 {
+    static const struct reader_options none;
+    return reader_open_with(disk, blobs, &none, ret, err);
+}
+
+int reader_open_with(const struct disk *disk, struct blobs *blobs,
+                     const struct reader_options *options, struct reader **ret, struct error *err)
+{
     struct reader *reader;
     if (formats[disk->format].reader->open(disk, blobs, &reader, err) < 0)
         return -1;
     reader->ops = formats[disk->format].reader;
     reader->disk = disk;
+    reader->options = options;
     reader->position = 0;
     reader->failed = false;
     *ret = reader;
@@ -45,9 +53,16 @@ int reader_read(struct reader *reader, struct batch *batch, struct error *err)
     return status;
 }
 
+uint64_t reader_start_before(const struct reader *reader, uint64_t offset)
+{
+    uint64_t start = offset == 0 ? 0 : reader->ops->start_before(reader, offset);
+    assert(start <= offset);
+    return start;
+}
+
 bool reader_starts_at(const struct reader *reader, uint64_t offset)
 {
-    return offset == 0 || reader->ops->starts_at(reader, offset);
+    return reader_start_before(reader, offset) == offset;
 }
 
 int reader_seek(struct reader *reader, uint64_t offset, struct error *err)

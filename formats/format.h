@@ -6,18 +6,34 @@
 #ifndef FORMATS_FORMAT_H
 #define FORMATS_FORMAT_H
 
-#include "formats/codec/applelz4.h"
+#include "formats/checkpoint.h"
 #include "formats/model/disk.h"
 
 /* --- reading --- */
 
 struct reader;
 
+/* What a reader tells and may ask; each member may be NULL. */
+struct reader_options {
+    void *context;
+    /* Told by the reading thread, before what it is about is given out: all layers read since the
+     * last seek that hold anything of the disk before `end` have matched their digests. The disk's
+     * end is told only when every layer has. V1: checkpoint is the place behind those layers, valid
+     * during the call; NULL where there is none. Formats without layers tell nothing. */
+    int (*matched)(void *context, uint64_t end, const struct checkpoint *checkpoint,
+                   struct error *err);
+    /* V1: the place of the last known checkpoint at or before `offset`; 0: none. */
+    uint64_t (*checkpoint_before)(void *context, uint64_t offset);
+    /* Fetches the one at exactly that place. */
+    int (*checkpoint_load)(void *context, uint64_t offset, struct checkpoint *ret,
+                           struct error *err);
+};
+
 struct reader_ops {
     int (*open)(const struct disk *disk, struct blobs *blobs, struct reader **ret,
                 struct error *err);
     int (*read)(struct reader *reader, struct batch *batch, struct error *err);
-    bool (*starts_at)(const struct reader *reader, uint64_t offset);
+    uint64_t (*start_before)(const struct reader *reader, uint64_t offset);
     int (*seek)(struct reader *reader, uint64_t offset, struct error *err);
     void (*close)(struct reader *reader);
 };
@@ -25,6 +41,7 @@ struct reader_ops {
 struct reader { /* first member of every implementation */
     const struct reader_ops *ops;
     const struct disk *disk;
+    const struct reader_options *options; /* never NULL; for read and seek */
     uint64_t position; /* disk offset of the next byte; kept by the front functions */
     bool failed;
 };
@@ -32,6 +49,9 @@ struct reader { /* first member of every implementation */
 /* disk and blobs are borrowed and outlive the reader. */
 int reader_open(const struct disk *disk, struct blobs *blobs, struct reader **ret,
                 struct error *err);
+/* options are borrowed too. */
+int reader_open_with(const struct disk *disk, struct blobs *blobs,
+                     const struct reader_options *options, struct reader **ret, struct error *err);
 
 /* Fills the batch (batch_reset with the reader's position first): 1 with at least one byte, 0 at
  * the end of the disk, -1. What comes is provisional until the end of its layer was reached without
@@ -41,10 +61,13 @@ int reader_open(const struct disk *disk, struct blobs *blobs, struct reader **re
  * After an error only reader_seek and reader_close are allowed. */
 int reader_read(struct reader *reader, struct batch *batch, struct error *err);
 
-/* Whether reading can begin at that offset without decoding what lies before it. Always true for 0.
- */
+/* The last place at or before offset at which reading can begin without decoding what lies before
+ * it: a V2 layer's start, a V1 checkpoint, any place of a raw disk; 0 always is one. Who wants to
+ * read from elsewhere begins there, reads up to it and drops that. */
+uint64_t reader_start_before(const struct reader *reader, uint64_t offset);
+/* Whether that is offset itself. */
 bool reader_starts_at(const struct reader *reader, uint64_t offset);
-/* Only to such an offset. */
+/* Only to such an offset. ERROR_IO where a checkpoint does not fit the image. */
 int reader_seek(struct reader *reader, uint64_t offset, struct error *err);
 struct reader *reader_close(struct reader *reader); /* takes NULL; returns NULL */
 void reader_close_auto(struct reader **reader);

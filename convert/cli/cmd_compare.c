@@ -54,9 +54,9 @@ static int tell_text(const struct options *options, const struct comparison *com
                      struct bytes *out, struct error *err)
 {
     struct text text = {.out = out, .err = err};
-    AUTO_FREE char *a = reference_with_digest(options->references[0].text, comparison->has_digest_a,
+    AUTO_FREE char *a = reference_with_digest(&options->references[0], comparison->has_digest_a,
                                               &comparison->digest_a);
-    AUTO_FREE char *b = reference_with_digest(options->references[1].text, comparison->has_digest_b,
+    AUTO_FREE char *b = reference_with_digest(&options->references[1], comparison->has_digest_b,
                                               &comparison->digest_b);
     if (a == NULL || b == NULL)
         return error_memory(err);
@@ -76,9 +76,13 @@ int cmd_compare(const struct options *options, struct run *run, struct bytes *ou
 {
     AUTO(result_file_done) struct result_file proof = RESULT_FILE_INIT;
     AUTO(comparison_done) struct comparison comparison = {.same = false};
+    struct compare_options wanted = options->compare;
+    wanted.network = options->network;
+    wanted.side_a = &options->sides[0];
+    wanted.side_b = &options->sides[1];
     if (result_file_open(options->proof, &proof, err) < 0 ||
-        compare(run, &options->references[0], &options->references[1], &options->compare,
-                &comparison, err) < 0)
+        compare(run, &options->references[0], &options->references[1], &wanted, &comparison, err) <
+            0)
         return -1;
     if (comparison.same_disk && result_file_write_proof(&proof, &comparison.proof, err) < 0)
         return -1;

@@ -25,50 +25,81 @@ static int place_stat(const struct reference *reference, struct stat *ret)
     return stat(disk, ret);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static bool same_place(const struct reference *a, const struct reference *b)
 {
     struct stat stat_a, stat_b;
-    if ((a->transport == TRANSPORT_OCI) != (b->transport == TRANSPORT_OCI))
+    bool registry = a->transport == TRANSPORT_REGISTRY;
+    if (registry != (b->transport == TRANSPORT_REGISTRY) ||
+        (a->transport == TRANSPORT_OCI) != (b->transport == TRANSPORT_OCI))
         return false;
+    if (registry)
+        return strcmp(a->host, b->host) == 0 && strcmp(a->repository, b->repository) == 0;
     if (place_stat(a, &stat_a) == 0 && place_stat(b, &stat_b) == 0)
         return stat_a.st_dev == stat_b.st_dev && stat_a.st_ino == stat_b.st_ino;
     return a->transport == b->transport && strcmp(a->path, b->path) == 0;
 }
 
-/* No command changes its source. */
+/* Whether a further tag of the result is the one that the source has. */
+static bool tag_is_given(const struct options *options, const char *tag)
+{
+    for (size_t i = 0; options->tags[i] != NULL; i++)
+        if (same_text(options->tags[i], tag))
+            return true;
+    return false;
+}
+
+/* No command changes its source, unless it is asked to by name. */
 static int check_apart(const struct options *options, struct error *err)
 {
     const struct reference *source = &options->references[0];
     const struct reference *destination = &options->references[1];
-    if (!same_place(source, destination))
+    bool tags = source->transport == TRANSPORT_OCI || source->transport == TRANSPORT_REGISTRY;
+    if (options->convert.in_place || !same_place(source, destination))
         return 0;
-    bool layout = source->transport == TRANSPORT_OCI;
-    if (layout && source->tag != NULL && destination->tag != NULL &&
-        strcmp(source->tag, destination->tag) != 0)
-        return 0;
-    if (layout && source->tag == NULL && destination->tag != NULL) {
+    if (tags && source->tag == NULL && destination->tag != NULL) {
         /* Which tag the source has is not known here; without --replace it is safe. */
-        if (!options->convert.replace)
+        if (source->has_digest || !options->convert.replace)
             return 0;
         return error_set(err, ERROR_USAGE,
                          "%s: with --replace into the same layout the source's tag must be named",
                          source->text);
     }
+    if (tags && source->tag != NULL && destination->tag != NULL &&
+        !same_text(source->tag, destination->tag) && !tag_is_given(options, source->tag))
+        return 0;
     return error_set(err, ERROR_USAGE,
-                     "%s is the source itself, which is never changed; name another %s",
-                     destination->text, layout ? "tag" : "place");
+                     "%s is the source itself, which is never changed; name another %s%s",
+                     tags ? source->text : destination->text, tags ? "tag" : "place",
+                     tags ? ", or ask for --in-place" : "");
 }
 
+static int check_companions(const struct options *options, struct error *err)
+{
+    if ((options->convert.vm_config == NULL && options->convert.vm_nvram == NULL) ||
+        options->references[0].transport == TRANSPORT_RAW ||
+        options->references[1].transport == TRANSPORT_RAW)
+        return 0;
+    return error_set(err, ERROR_USAGE,
+                     "--vm-config and --vm-nvram go with a raw: disk, and neither reference is "
+                     "one");
+}
+
+/* What only some kinds of places have. */
 static int check_places(const struct options *options, struct error *err)
 {
     const struct reference *destination = &options->references[1];
-    if ((options->convert.vm_config != NULL || options->convert.vm_nvram != NULL) &&
-        options->references[0].transport != TRANSPORT_RAW &&
-        destination->transport != TRANSPORT_RAW)
-        return error_set(err, ERROR_USAGE,
-                         "--vm-config and --vm-nvram go with a raw: disk, and neither reference is "
-                         "one");
-    if (destination->transport == TRANSPORT_OCI)
+    if (destination->has_digest)
+        return error_set(err, ERROR_REFERENCE, "%s: a digest is no place to write to; give a tag",
+                         destination->text);
+    if (options->tags[0] != NULL && destination->transport != TRANSPORT_REGISTRY)
+        return error_set(err, ERROR_USAGE, "%s is in no registry, which is what --tag is for",
+                         destination->text);
+    if (transport_has_manifests(destination->transport))
         return 0;
     if (options->digestfile != NULL)
         return error_set(err, ERROR_USAGE,
@@ -127,6 +158,8 @@ static int tell_json(const struct options *options, const struct conversion *con
     put_uint(&document, NULL, "blocks_carried", !dry, proof->blocks.carried);
     put_dropped(&document, proof);
     put_text(&document, NULL, "left_out", conversion->left_out);
+    put_texts(&document, "tags", options->convert.tags);
+    put_text(&document, NULL, "backup_tag", conversion->backup_tag);
     return document_end(&document, out, err);
 }
 
@@ -134,7 +167,7 @@ static int tell_text(const struct options *options, const struct conversion *con
                      struct bytes *out, struct error *err)
 {
     const struct proof *proof = &conversion->proof;
-    const char *reference = options->references[1].text;
+    const struct reference *reference = &options->references[1];
     struct text text = {.out = out, .err = err};
     AUTO_FREE char *result =
         reference_with_digest(reference, proof->has_destination, &proof->destination);
@@ -143,13 +176,24 @@ static int tell_text(const struct options *options, const struct conversion *con
     char method[48];
     method_print(conversion, method);
     if (options->convert.dry_run)
-        text_line(
-            &text,
-            "%s would be %s: %" PRIu64 " bytes of disk, %" PRIu64 " layers made, %" PRIu64 " kept",
-            reference, method, proof->disk_size, conversion->layers_made, conversion->layers_kept);
+        text_line(&text,
+                  "%s would be %s: %" PRIu64 " bytes of disk, %" PRIu64 " layers made, %" PRIu64
+                  " kept",
+                  reference->text, method, proof->disk_size, conversion->layers_made,
+                  conversion->layers_kept);
     else
         text_line(&text, "%s", result);
     return text.status;
+}
+
+static void tell_tags(const struct options *options, struct run *run,
+                      const struct conversion *conversion)
+{
+    for (size_t i = 0; options->tags[i] != NULL; i++)
+        run_detail(run, "%s: tagged %s, too", options->references[1].text, options->tags[i]);
+    if (conversion->backup_tag[0] != '\0')
+        run_warning(run, "%s: what the tag led to before is tagged %s", options->references[1].text,
+                    conversion->backup_tag);
 }
 
 static void tell_details(const struct options *options, struct run *run,
@@ -165,6 +209,7 @@ static void tell_details(const struct options *options, struct run *run,
     if (conversion->method != METHOD_CONVERTED && !conversion->decoded)
         run_warning(run, "%s: %s%s", options->references[1].text, method,
                     conversion->has_proof ? "; --decode decodes on the way" : "");
+    tell_tags(options, run, conversion);
     run_detail(run,
                "%s: %" PRIu64 " layers made, %" PRIu64 " kept, %" PRIu64 " encoded bytes; %" PRIu64
                " blocks encoded, %" PRIu64 " carried over",
@@ -196,12 +241,15 @@ int cmd_convert(const struct options *options, struct run *run, struct bytes *ou
     AUTO(result_file_done) struct result_file proof = RESULT_FILE_INIT;
     AUTO(result_file_done) struct result_file digest = RESULT_FILE_INIT;
     AUTO(conversion_done) struct conversion conversion = {.has_proof = false};
-    if (check_apart(options, err) < 0 || check_places(options, err) < 0 ||
-        result_file_open(options->proof, &proof, err) < 0 ||
+    if (check_companions(options, err) < 0 || check_places(options, err) < 0 ||
+        check_apart(options, err) < 0 || result_file_open(options->proof, &proof, err) < 0 ||
         result_file_open(options->digestfile, &digest, err) < 0)
         return -1;
     struct convert_options wanted = options->convert;
     wanted.proof = options->proof != NULL;
+    wanted.network = options->network;
+    wanted.source_side = &options->sides[0];
+    wanted.destination_side = &options->sides[1];
     if (convert(run, &options->references[0], &options->references[1], &wanted, &conversion, err) <
         0)
         return -1;

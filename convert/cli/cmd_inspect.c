@@ -9,8 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const store_names[] = {
-    [TRANSPORT_OCI] = "oci", [TRANSPORT_VM] = "vm", [TRANSPORT_RAW] = "raw"};
+static const char *const store_names[] = {[TRANSPORT_OCI] = "oci",
+                                          [TRANSPORT_VM] = "vm",
+                                          [TRANSPORT_RAW] = "raw",
+                                          [TRANSPORT_REGISTRY] = "registry",
+                                          [TRANSPORT_ARCHIVE] = "oci-archive",
+                                          [TRANSPORT_DIR] = "dir"};
 static const char *const seal_names[] = {
     [SEAL_ABSENT] = "absent", [SEAL_VALID] = "valid", [SEAL_BROKEN] = "broken"};
 
@@ -134,7 +138,7 @@ static int tell_text(const struct options *options, const struct inspection *ins
         text_pullability(&text, &inspection->pullability);
     }
     AUTO_FREE char *result =
-        reference_with_digest(options->references[0].text, manifest, &image->digest);
+        reference_with_digest(&options->references[0], manifest, &image->digest);
     if (result == NULL)
         return error_memory(err);
     text_line(&text, "%s", result);
@@ -258,7 +262,8 @@ int cmd_inspect(const struct options *options, struct run *run, struct bytes *ou
                 struct error *err)
 {
     AUTO(inspection_done) struct inspection inspection;
-    if (inspection_make(run, &options->references[0], options->raw, &inspection, err) < 0)
+    const struct store_options from = {.network = options->network, .side = &options->sides[0]};
+    if (inspection_make(run, &options->references[0], &from, options->raw, &inspection, err) < 0)
         return -1;
     return options->raw    ? tell_raw(options, &inspection, out, err)
            : options->json ? tell_json(options, &inspection, out, err)

@@ -116,7 +116,7 @@ static int tell_text(const struct options *options, const struct verification *v
         text_line(&text, "does not fit the proof: %s",
                   verification->fit == PROOF_MISFIT ? verification->misfit.text
                                                     : "the disk could not be read");
-    AUTO_FREE char *result = reference_with_digest(options->references[0].text,
+    AUTO_FREE char *result = reference_with_digest(&options->references[0],
                                                    verification->has_digest, &verification->digest);
     if (result == NULL)
         return error_memory(err);
@@ -186,6 +186,8 @@ int cmd_verify(const struct options *options, struct run *run, struct bytes *out
     AUTO(proof_done) struct proof proof = {.has_source = false};
     AUTO(verification_done) struct verification verification = {.has_digest = false};
     struct verify_options wanted = options->verify;
+    wanted.network = options->network;
+    wanted.side = &options->sides[0];
     if (options->against_proof != NULL) {
         if (proof_read(options->against_proof, &proof, err) < 0)
             return -1;

@@ -19,8 +19,9 @@ struct command {
     size_t operand_count;
     const char *summary;
     command_run *run;
+    bool takes_host; /* its operand is a registry's host, no reference */
 };
 
-command_run cmd_convert, cmd_inspect, cmd_verify, cmd_compare;
+command_run cmd_convert, cmd_inspect, cmd_verify, cmd_compare, cmd_login, cmd_logout;
 
 #endif

@@ -129,6 +129,13 @@ void put_dropped(struct document *document, const struct proof *proof)
     }
 }
 
+void put_texts(struct document *document, const char *key, const char *const *texts)
+{
+    struct json *array = put_array(document, NULL, key);
+    for (; texts != NULL && *texts != NULL; texts++)
+        add(document, array, json_new_string(*texts));
+}
+
 /* --- text ----------------------------------------------------------------------------------------
  */
 
@@ -180,10 +187,12 @@ void text_pullability(struct text *text, const struct pullability *pullability)
                   pullability->reason);
 }
 
-char *reference_with_digest(const char *reference, bool there, const struct digest *digest)
+char *reference_with_digest(const struct reference *reference, bool there,
+                            const struct digest *digest)
 {
     char text[DIGEST_TEXT_SIZE] = "", *whole;
-    if (there)
+    bool added = there && !reference->has_digest;
+    if (added)
         digest_print(digest, text);
-    return asprintf(&whole, "%s%s%s", reference, there ? "@" : "", text) < 0 ? NULL : whole;
+    return asprintf(&whole, "%s%s%s", reference->text, added ? "@" : "", text) < 0 ? NULL : whole;
 }

@@ -7,6 +7,7 @@
 #define CONVERT_CLI_DOCUMENT_H
 
 #include "convert/engine/proof.h"
+#include "convert/stores/reference.h"
 #include "formats/checks/checks.h"
 
 struct document {
@@ -31,6 +32,8 @@ void put_null(struct document *document, struct json *object, const char *key);
 void put_place(struct document *document, struct json *object, const struct error_place *where);
 void put_pullability(struct document *document, const struct pullability *pullability);
 void put_dropped(struct document *document, const struct proof *proof);
+/* An array; texts: NULL-terminated; NULL: none. */
+void put_texts(struct document *document, const char *key, const char *const *texts);
 /* A copy. */
 void put_json(struct document *document, struct json *object, const char *key,
               const struct json *value);
@@ -50,7 +53,9 @@ struct text {
 void text_line(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "pulled by Tart 2.0 and later" */
 void text_pullability(struct text *text, const struct pullability *pullability);
-/* REFERENCE[@sha256:…] into a line's beginning; to be freed, NULL where memory ends. */
-char *reference_with_digest(const char *reference, bool there, const struct digest *digest);
+/* REFERENCE[@sha256:…] into a line's beginning, with one digest also where the reference has it
+ * already; to be freed, NULL where memory ends. */
+char *reference_with_digest(const struct reference *reference, bool there,
+                            const struct digest *digest);
 
 #endif

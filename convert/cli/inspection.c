@@ -156,14 +156,14 @@ static int gather(struct inspection *inspection, struct run *run, bool only_mani
     return judge(inspection, err);
 }
 
-int inspection_make(struct run *run, const struct reference *reference, bool only_manifest,
-                    struct inspection *ret, struct error *err)
+int inspection_make(struct run *run, const struct reference *reference,
+                    const struct store_options *from, bool only_manifest, struct inspection *ret,
+                    struct error *err)
 {
-    const struct store_options options = {.replace = false};
     *ret = (struct inspection){.store = NULL};
     bytes_init(&ret->vm_config_text, TART_CONFIG_MAX);
     bytes_init(&ret->image_config_text, TART_CONFIG_MAX);
-    if (store_open_source(reference, &options, &ret->store, err) < 0 ||
+    if (store_open_source(reference, from, &ret->store, err) < 0 ||
         gather(ret, run, only_manifest, err) < 0)
         return error_wrap(err, "%s", reference->text);
     return 0;

@@ -28,8 +28,9 @@ struct inspection {
 
 /* What cannot be read of the small parts is warned of, not an error; a manifest that is no Tart
  * image is one, unless only_manifest asks for no more than image.raw. */
-int inspection_make(struct run *run, const struct reference *reference, bool only_manifest,
-                    struct inspection *ret, struct error *err);
+int inspection_make(struct run *run, const struct reference *reference,
+                    const struct store_options *from, bool only_manifest, struct inspection *ret,
+                    struct error *err);
 void inspection_done(struct inspection *inspection);
 
 /* NULL where absent. */

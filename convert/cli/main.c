@@ -2,8 +2,11 @@
 #include "convert/cli/command.h"
 #include "convert/cli/document.h"
 #include "convert/cli/progress.h"
+#include "convert/cli/settings.h"
+#include "convert/cli/strict_yaml.h"
 #include "convert/cli/version.h"
 #include "convert/engine/memory.h"
+#include "convert/net/http.h"
 #include "formats/gpt.h"
 #include "formats/model/auto.h"
 
@@ -19,10 +22,16 @@
 #define OUT_MAX (256u << 20)
 
 static const struct command commands[] = {
-    {"convert", FOR_CONVERT, "SRC DST", 2, "write an image in another disk format", cmd_convert},
-    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect},
-    {"verify", FOR_VERIFY, "REF", 1, "read all of an image and tell what is wrong", cmd_verify},
-    {"compare", FOR_COMPARE, "A B", 2, "tell whether two images hold the same disk", cmd_compare},
+    {"convert", FOR_CONVERT, "SRC DST", 2, "write an image in another disk format", cmd_convert,
+     false},
+    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect, false},
+    {"verify", FOR_VERIFY, "REF", 1, "read all of an image and tell what is wrong", cmd_verify,
+     false},
+    {"compare", FOR_COMPARE, "A B", 2, "tell whether two images hold the same disk", cmd_compare,
+     false},
+    {"login", FOR_LOGIN, "HOST", 1, "keep a registry's password for later commands", cmd_login,
+     true},
+    {"logout", FOR_LOGOUT, "HOST", 1, "forget it", cmd_logout, true},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -65,9 +74,10 @@ static int outputs_prepare(struct error *err)
 
 static int tell_version(struct bytes *out, struct error *err)
 {
-    return bytes_printf(out, err, "tartconv %s\nliblz4 %s\ncJSON %s\n%s\nzlib %s\n",
+    return bytes_printf(out, err,
+                        "tartconv %s\nliblz4 %s\ncJSON %s\n%s\nzlib %s\nlibcurl %s\nlibyaml %s\n",
                         TARTCONV_VERSION, applelz4_library(), json_library(), digest_library(),
-                        gpt_library());
+                        gpt_library(), http_library(), yaml_library());
 }
 
 static int tell_help(const struct command *command, struct bytes *out, struct error *err)
@@ -91,31 +101,73 @@ static int tell_help(const struct command *command, struct bytes *out, struct er
         options_help(NULL, out, err) < 0)
         return -1;
     return bytes_append_text(out,
-                             "\nReferences: oci:DIR[:TAG], vm:DIR, raw:FILE. A SIZE is a number "
-                             "of bytes, or one of kB MB GB KiB\nMiB GiB. See tartconv(1).\n",
+                             "\nReferences: docker://NAME[:TAG|@DIGEST], "
+                             "HOST[:PORT]/REPO[:TAG|@DIGEST], oci:DIR[:TAG],\n"
+                             "oci-archive:FILE[:TAG], dir:DIR, vm:DIR, raw:FILE. A SIZE is a "
+                             "number of bytes, or of kB MB GB\nKiB MiB GiB. See tartconv(1).\n",
                              err);
 }
 
 /* --- running -------------------------------------------------------------------------------------
  */
 
-static int run_command(const struct command *command, const struct options *options,
-                       struct bytes *out, struct error *err)
+/* The network's threads speak through the run, whose lock keeps them from speaking at once. */
+static void tell_warning(void *context, const char *text)
+{
+    run_warning(context, "%s", text);
+}
+
+static void tell_detail(void *context, const char *text)
+{
+    run_detail(context, "%s", text);
+}
+
+static int run_with_network(const struct command *command, struct options *options, struct run *run,
+                            struct bytes *out, struct error *err)
+{
+    struct network_options *network = &options->network_options;
+    network->stop = &stop_signal;
+    network->trace = options->verbosity >= VERBOSITY_DEBUG ? tell_detail : NULL;
+    network->warn = tell_warning;
+    network->detail = tell_detail;
+    network->context = run;
+    options->network = network_new(network, err);
+    if (options->network == NULL)
+        return -1;
+    int status = command->run(options, run, out, err);
+    options->network = network_free(options->network);
+    return status;
+}
+
+static int run_command(const struct command *command, struct options *options, struct bytes *out,
+                       struct error *err)
 {
     struct progress progress;
     struct run run;
     progress_init(&progress, options);
     if (run_init(&run, options->threads, &stop_signal, &progress.observer, err) < 0)
         return -1;
-    run_detail(&run, "%u threads, at most %" PRIu64 " MiB for disks in work", run.threads,
-               memory_of_lanes(run.threads) >> 20);
-    int status = command->run(options, &run, out, err);
+    if (!command->takes_host)
+        run_detail(&run, "%u threads, at most %" PRIu64 " MiB for disks in work", run.threads,
+                   memory_of_lanes(run.threads) >> 20);
+    int status = run_with_network(command, options, &run, out, err);
     progress_end(&progress);
     run_done(&run);
     return status;
 }
 
-static int run_line(const struct command *command, const struct options *options, struct bytes *out,
+/* Options borrow from the settings. */
+static int run_with_settings(const struct command *command, struct options *options,
+                             struct bytes *out, struct error *err)
+{
+    AUTO(settings_done) struct settings settings;
+    if (settings_load(options->settings, &settings, err) < 0 ||
+        settings_apply(&settings, command, options, err) < 0)
+        return -1;
+    return run_command(command, options, out, err);
+}
+
+static int run_line(const struct command *command, struct options *options, struct bytes *out,
                     struct error *err)
 {
     if (options->help)
@@ -125,7 +177,7 @@ static int run_line(const struct command *command, const struct options *options
     if (command == NULL)
         return error_set(err, ERROR_USAGE,
                          "no command given; `tartconv --help` tells what there is");
-    return run_command(command, options, out, err);
+    return run_with_settings(command, options, out, err);
 }
 
 static int write_out(const struct bytes *out, struct error *err)

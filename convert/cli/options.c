@@ -1,265 +1,25 @@
-/* options.c: from argv to values. Judges each value by itself, and what excludes what for certain;
- * whether it makes sense for an image is the engine's work. */
+/* options.c: from argv to values: getopt, and what excludes what for certain; whether it makes
+ * sense for an image is the engine's work. A refused option is shown without its value, which may
+ * be a secret. */
 #include "convert/cli/options.h"
 
 #include "convert/cli/command.h"
-#include "convert/cli/size.h"
+#include "convert/cli/option_table.h"
+#include "convert/cli/values.h"
 #include "convert/engine/lanes.h"
 #include "formats/model/auto.h"
 
 #include <getopt.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum kind {
-    KIND_FLAG, /* a bool at `place` becomes true */
-    KIND_TEXT, /* a const char * at `place` */
-    KIND_READ, /* `read` does it */
-};
-
-struct row {
-    const char *name;
-    char letter;          /* 0: none */
-    const char *argument; /* for --help; NULL: takes none */
-    unsigned commands;
-    const char *help;
-    enum kind kind;
-    size_t place;
-    int (*read)(struct options *options, const char *text, struct error *err);
-};
-
-/* --- values --------------------------------------------------------------------------------------
- */
-
-static int refuse(const char *option, const char *text, const char *must, struct error *err)
-{
-    return error_set(err, ERROR_USAGE, "%s must be %s, not \"%s\"", option, must, text);
-}
-
-/* The index of text in names, or -1. */
-static int word_index(const char *const *names, size_t count, const char *text)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], text) == 0)
-            return (int)i;
-    return -1;
-}
-
-static int read_to(struct options *options, const char *text, struct error *err)
-{
-    static const char *const names[] = {
-        [CONVERT_TO_V2] = "v2", [CONVERT_TO_V1] = "v1", [CONVERT_TO_SAME] = "same"};
-    int index = word_index(names, 3, text);
-    if (index < 0)
-        return refuse("--to", text, "v2, v1 or same", err);
-    options->convert.to = (enum convert_to)index;
-    return 0;
-}
-
-static int read_chunk_size(struct options *options, const char *text, struct error *err)
-{
-    uint64_t *size = &options->convert.chunk_size;
-    if (size_parse(text, size) && *size >= CHUNK_SIZE_MIN && *size <= CHUNK_SIZE_MAX)
-        return 0;
-    return refuse("--chunk-size", text,
-                  "1 MiB to 512 MiB (it is the disk that one layer carries, not a piece of a "
-                  "transfer)",
-                  err);
-}
-
-static int read_v1_layer_size(struct options *options, const char *text, struct error *err)
-{
-    uint64_t *size = &options->convert.v1_layer_size;
-    if (size_parse(text, size) && *size > 0)
-        return 0;
-    return refuse("--v1-layer-size", text, "a size of at least 1 byte", err);
-}
-
-static int read_encoder(struct options *options, const char *text, struct error *err)
-{
-    if (encoder_kind_parse(text, &options->convert.encoder))
-        return 0;
-    return refuse("--encoder", text, "apple, lz4 or lz4hc:N with N from 1 to 12", err);
-}
-
-static int read_upload_time(struct options *options, const char *text, struct error *err)
-{
-    struct convert_options *convert = &options->convert;
-    convert->upload_time_text = NULL;
-    if (strcmp(text, "keep") == 0)
-        convert->upload_time = UPLOAD_TIME_KEEP;
-    else if (strcmp(text, "none") == 0)
-        convert->upload_time = UPLOAD_TIME_NONE;
-    else if (time_is_valid(text)) {
-        convert->upload_time = UPLOAD_TIME_SET;
-        convert->upload_time_text = text;
-    } else
-        return refuse("--upload-time", text, "keep, none or a time like 2024-01-31T12:00:00Z", err);
-    return 0;
-}
-
-static int read_format(struct options *options, const char *text, struct error *err)
-{
-    static const char *const names[] = {"text", "json"};
-    int index = word_index(names, 2, text);
-    if (index < 0)
-        return refuse("--format", text, "text or json", err);
-    options->json = index == 1;
-    return 0;
-}
-
-static int read_progress(struct options *options, const char *text, struct error *err)
-{
-    static const char *const names[] = {
-        [PROGRESS_AUTO] = "auto", [PROGRESS_PLAIN] = "plain", [PROGRESS_NONE] = "none"};
-    int index = word_index(names, 3, text);
-    if (index < 0)
-        return refuse("--progress", text, "auto, plain or none", err);
-    options->progress = (enum progress_mode)index;
-    return 0;
-}
-
-static int read_threads(struct options *options, const char *text, struct error *err)
-{
-    uint64_t count;
-    if (!count_parse(text, 1, 1000000, &count))
-        return refuse("--threads", text, "a number from 1 on", err);
-    options->threads = count < LANES_MAX ? (unsigned)count : LANES_MAX;
-    return 0;
-}
-
-static int read_quiet(struct options *options, const char *text, struct error *err)
-{
-    (void)text;
-    (void)err;
-    options->verbosity = VERBOSITY_QUIET;
-    return 0;
-}
-
-static int read_verbose(struct options *options, const char *text, struct error *err)
-{
-    (void)text;
-    (void)err;
-    options->verbosity = VERBOSITY_VERBOSE;
-    return 0;
-}
-
-static int read_debug(struct options *options, const char *text, struct error *err)
-{
-    (void)text;
-    (void)err;
-    options->verbosity = VERBOSITY_DEBUG;
-    return 0;
-}
-
-/* --- the table -----------------------------------------------------------------------------------
- */
-
-#define FLAG(member) .kind = KIND_FLAG, .place = offsetof(struct options, member)
-#define TEXT(member) .kind = KIND_TEXT, .place = offsetof(struct options, member)
-#define READ(reader) .kind = KIND_READ, .read = reader
-
-static const struct row rows[] = {
-    {"to", 0, "v2|v1|same", FOR_CONVERT, "the disk format in a layout (v2)", READ(read_to)},
-    {"chunk-size", 0, "SIZE", FOR_CONVERT, "disk that a V2 layer carries, 1 MiB to 512 MiB",
-     READ(read_chunk_size)},
-    {"v1-layer-size", 0, "SIZE", FOR_CONVERT, "encoded bytes of a V1 layer (500000000)",
-     READ(read_v1_layer_size)},
-    {"encoder", 0, "NAME", FOR_CONVERT, "apple, lz4 or lz4hc:N (apple)", READ(read_encoder)},
-    {"encode-all", 0, NULL, FOR_CONVERT, "carry no block over, encode all anew",
-     FLAG(convert.encode_all)},
-    {"keep-blocks", 0, NULL, FOR_CONVERT, "carry blocks of a foreign encoder over, too",
-     FLAG(convert.keep_blocks)},
-    {"upload-time", 0, "TIME", FOR_CONVERT, "keep, none or a time (keep)", READ(read_upload_time)},
-    {"plain", 0, NULL, FOR_CONVERT, "leave out and remove dev.tartconv.* annotations",
-     FLAG(convert.plain)},
-    {"drop-foreign", 0, NULL, FOR_CONVERT, "leave out layers that are not Tart's",
-     FLAG(convert.drop_foreign)},
-    {"replace", 0, NULL, FOR_CONVERT, "replace an existing tag, file or VM directory",
-     FLAG(convert.replace)},
-    {"vm-config", 0, "FILE", FOR_CONVERT, "the config.json that goes with a raw: disk",
-     TEXT(convert.vm_config)},
-    {"vm-nvram", 0, "FILE", FOR_CONVERT, "the nvram.bin that goes with a raw: disk",
-     TEXT(convert.vm_nvram)},
-    {"decode", 0, NULL, FOR_CONVERT, "decode layers that are copied as they are, too",
-     FLAG(convert.decode)},
-    {"read-back", 0, NULL, FOR_CONVERT, "read, hash and decode all that was written",
-     FLAG(convert.read_back)},
-    {"disk-digest", 0, NULL, FOR_CONVERT, "hash the disk whole, and note it in image and proof",
-     FLAG(convert.disk_digest)},
-    {"proof", 0, "FILE", FOR_CONVERT | FOR_COMPARE, "write the proof that the disks are the same",
-     TEXT(proof)},
-    {"digestfile", 0, "FILE", FOR_CONVERT, "write the manifest's digest to FILE", TEXT(digestfile)},
-    {"dry-run", 0, NULL, FOR_CONVERT, "only say what would be done", FLAG(convert.dry_run)},
-    {"raw", 0, NULL, FOR_INSPECT, "print the manifest's exact bytes", FLAG(raw)},
-    {"against-proof", 0, "FILE", FOR_VERIFY, "check that the disk is the one of the proof",
-     TEXT(against_proof)},
-    {"disk-digest", 0, NULL, FOR_VERIFY, "hash the disk whole, and tell its digest",
-     FLAG(verify.disk_digest)},
-    {"all", 0, NULL, FOR_COMPARE, "VM config, NVRAM and labels count as well", FLAG(compare.all)},
-    {"format", 0, "text|json", FOR_ALL, "the form of the result on standard output (text)",
-     READ(read_format)},
-    {"threads", 0, "N", FOR_ALL, "threads at once (the number of processors)", READ(read_threads)},
-    {"progress", 0, "MODE", FOR_ALL, "auto, plain or none (auto)", READ(read_progress)},
-    {"quiet", 'q', NULL, FOR_ALL, "nothing on standard error but errors", READ(read_quiet)},
-    {"verbose", 'v', NULL, FOR_ALL, "tell what is done and why", READ(read_verbose)},
-    {"debug", 0, NULL, FOR_ALL, "tell all of it, with times", READ(read_debug)},
-    {"help", 0, NULL, FOR_ALL, "print this help", FLAG(help)},
-    {"version", 0, NULL, FOR_ALL, "print the versions of tartconv and its libraries",
-     FLAG(version)},
-};
-#define ROW_COUNT (sizeof rows / sizeof rows[0])
-
-static bool takes(const struct command *command, const struct row *row)
-{
-    return command == NULL ? row->commands == FOR_ALL : (row->commands & command->bit) != 0;
-}
-
-int options_help(const struct command *command, struct bytes *ret, struct error *err)
-{
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        const struct row *row = &rows[i];
-        if (!takes(command, row) || (command != NULL && row->commands == FOR_ALL))
-            continue;
-        char left[48];
-        const char letter[] = {'-', row->letter, ',', ' ', '\0'};
-        snprintf(left, sizeof left, "%s--%s%s%s", row->letter != 0 ? letter : "    ", row->name,
-                 row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
-        if (bytes_printf(ret, err, "  %-26s  %s\n", left, row->help) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* --- parsing -------------------------------------------------------------------------------------
- */
-
-static int apply(struct options *options, const struct row *row, const char *text,
-                 struct error *err)
-{
-    char *place = (char *)options + row->place;
-    switch (row->kind) {
-    case KIND_FLAG:
-        *(bool *)place = true;
-        return 0;
-    case KIND_TEXT:
-        if (*text == '\0')
-            return error_set(err, ERROR_USAGE, "--%s needs the name of a file", row->name);
-        *(const char **)place = text;
-        return 0;
-    default:
-        return row->read(options, text, err);
-    }
-}
 
 struct parser {
     const struct command *command;
     int argc;
     char *const *argv;
-    struct option longs[ROW_COUNT + 1]; /* val: LONG + the row */
-    char shorts[2 + ROW_COUNT + 1];
+    struct option longs[OPTION_ROWS_MAX + 1]; /* val: LONG + the row */
+    char shorts[2 + 2 * OPTION_ROWS_MAX + 1];
     size_t operand_count;
     const char *operands[OPERANDS_MAX];
 };
@@ -273,29 +33,34 @@ static void parser_init(struct parser *parser, const struct command *command, in
     size_t shorts = 0, longs = 0;
     parser->shorts[shorts++] = '-';
     parser->shorts[shorts++] = ':';
-    for (size_t i = 0; i < ROW_COUNT; i++) {
-        if (!takes(command, &rows[i]))
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!option_is_for(row, command))
             continue;
-        if (rows[i].letter != 0)
-            parser->shorts[shorts++] = rows[i].letter;
+        if (row->letter != 0)
+            parser->shorts[shorts++] = row->letter;
+        if (row->letter != 0 && row->argument != NULL)
+            parser->shorts[shorts++] = ':';
         parser->longs[longs++] =
-            (struct option){.name = rows[i].name,
-                            .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
+            (struct option){.name = row->name,
+                            .has_arg = row->argument == NULL           ? no_argument
+                                       : option_value_is_optional(row) ? optional_argument
+                                                                       : required_argument,
                             .val = LONG + (int)i};
     }
 }
 
-static const struct row *row_of_letter(int letter)
+static const struct option_row *row_of_letter(int letter)
 {
-    for (size_t i = 0; i < ROW_COUNT; i++)
-        if (rows[i].letter != 0 && rows[i].letter == letter)
-            return &rows[i];
+    for (size_t i = 0; i < option_row_count; i++)
+        if (option_rows[i].letter != 0 && option_rows[i].letter == letter)
+            return &option_rows[i];
     return NULL;
 }
 
 /* getopt takes unambiguous beginnings of names; what they begin would change with every new option.
  */
-static bool is_abbreviated(const struct parser *parser, const struct row *row)
+static bool is_abbreviated(const struct parser *parser, const struct option_row *row)
 {
     const char *text = parser->argv[optind - 1];
     if (row->argument != NULL && optarg == text)
@@ -308,25 +73,31 @@ static bool is_abbreviated(const struct parser *parser, const struct row *row)
 static int refuse_option(const struct parser *parser, int code, struct error *err)
 {
     const char *text = parser->argv[optind - 1];
+    int shown = (int)strcspn(text, "=");
     if (code == ':')
-        return error_set(err, ERROR_USAGE, "%s needs a value", text);
+        return error_set(err, ERROR_USAGE, "%.*s needs a value", shown, text);
     if (optopt >= LONG)
-        return error_set(err, ERROR_USAGE, "--%s takes no value", rows[optopt - LONG].name);
+        return error_set(err, ERROR_USAGE, "--%s takes no value", option_rows[optopt - LONG].name);
     if (optopt != 0)
         return error_set(err, ERROR_USAGE, "unknown option -%c", optopt);
-    return error_set(err, ERROR_USAGE, "unknown option %s", text);
+    return error_set(err, ERROR_USAGE, "unknown option %.*s", shown, text);
 }
 
 static int operand_add(struct parser *parser, const char *text, struct error *err)
 {
     size_t most = parser->command != NULL ? parser->command->operand_count : 0;
-    if (parser->operand_count == most)
-        return parser->command == NULL
-                   ? error_set(err, ERROR_USAGE, "the command stands first: \"%s\"", text)
-                   : error_set(err, ERROR_USAGE, "\"%s\" is one reference too many: wanted is %s",
-                               text, parser->command->operands);
-    parser->operands[parser->operand_count++] = text;
-    return 0;
+    if (parser->command == NULL)
+        return error_set(err, ERROR_USAGE, "the command stands first: \"%s\"", text);
+    if (parser->operand_count < most) {
+        parser->operands[parser->operand_count++] = text;
+        return 0;
+    }
+    /* what is too many for a login may be a password */
+    if (parser->command->takes_host)
+        return error_set(err, ERROR_USAGE, "one %s is wanted, and nothing behind it",
+                         parser->command->operands);
+    return error_set(err, ERROR_USAGE, "\"%s\" is one reference too many: wanted is %s", text,
+                     parser->command->operands);
 }
 
 static int parse_one(struct parser *parser, int code, struct options *options, struct error *err)
@@ -336,11 +107,11 @@ static int parse_one(struct parser *parser, int code, struct options *options, s
     if (code == '?' || code == ':')
         return refuse_option(parser, code, err);
     if (code < LONG)
-        return apply(options, row_of_letter(code), "", err);
-    const struct row *row = &rows[code - LONG];
+        return option_apply(options, row_of_letter(code), optarg, err);
+    const struct option_row *row = &option_rows[code - LONG];
     if (is_abbreviated(parser, row))
         return error_set(err, ERROR_USAGE, "unknown option; --%s is meant?", row->name);
-    return apply(options, row, optarg, err);
+    return option_apply(options, row, optarg, err);
 }
 
 /* All of argv is looked at, also behind an error: --format may come last. The first error is told.
@@ -361,6 +132,9 @@ static int parse_all(struct parser *parser, struct options *options, struct erro
     return status;
 }
 
+/* --- what excludes what --------------------------------------------------------------------------
+ */
+
 /* --to same copies what is there: what would change it, or what needs the disk decoded, is refused
  * rather than passed over. */
 static int check_same(const struct options *options, struct error *err)
@@ -376,6 +150,7 @@ static int check_same(const struct options *options, struct error *err)
         {convert->plain, "--plain"},
         {convert->drop_foreign, "--drop-foreign"},
         {convert->disk_digest, "--disk-digest"},
+        {convert->in_place, "--in-place"},
     };
     if (convert->to != CONVERT_TO_SAME)
         return 0;
@@ -391,17 +166,128 @@ static int check_same(const struct options *options, struct error *err)
     return 0;
 }
 
+static int check_pairs(const struct options *options, struct error *err)
+{
+    const struct convert_options *convert = &options->convert;
+    const struct {
+        bool both;
+        const char *a, *b;
+    } pairs[] = {
+        {convert->no_state && convert->state != NULL, "--no-state", "--state"},
+        {convert->no_state && convert->restart, "--no-state", "--restart"},
+        {convert->no_backup && convert->backup_tag != NULL, "--no-backup", "--backup-tag"},
+        {convert->no_backup && convert->in_place, "--no-backup", "--in-place"},
+        {options->password_stdin && options->password != NULL, "--password-stdin", "--password"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        if (pairs[i].both)
+            return error_set(err, ERROR_USAGE, "%s excludes %s", pairs[i].a, pairs[i].b);
+    if (convert->in_place && convert->backup_tag != NULL &&
+        (strstr(convert->backup_tag, "{tag}") == NULL ||
+         strstr(convert->backup_tag, "{digest8}") == NULL))
+        return error_set(err, ERROR_USAGE,
+                         "--in-place needs a --backup-tag with {tag} and {digest8} in it, so that "
+                         "no backup takes another one's place");
+    return 0;
+}
+
+static int check_sides(const struct options *options, struct error *err)
+{
+    for (size_t i = 0; i < OPERANDS_MAX; i++) {
+        const struct network_side *side = &options->sides[i];
+        if (side->no_creds + (side->creds != NULL) + (side->registry_token != NULL) > 1)
+            return error_set(err, ERROR_USAGE,
+                             "--%screds, --%sno-creds and --%sregistry-token exclude each other",
+                             side->prefix, side->prefix, side->prefix);
+    }
+    return 0;
+}
+
+/* --- operands ------------------------------------------------------------------------------------
+ */
+
+static int check_in_place(const struct reference *reference, struct error *err)
+{
+    if ((reference->transport == TRANSPORT_REGISTRY || reference->transport == TRANSPORT_OCI) &&
+        reference->tag != NULL)
+        return 0;
+    return error_set(err, ERROR_USAGE,
+                     "%s: --in-place moves a tag, so it needs one, in a registry or a layout",
+                     reference->text);
+}
+
+/* What is said of a registry as the source holds where it is the destination, too. */
+static void sides_join(struct network_side *source, struct network_side *destination)
+{
+    if (destination->creds == NULL && destination->registry_token == NULL &&
+        !destination->no_creds) {
+        destination->creds = source->creds;
+        destination->registry_token = source->registry_token;
+        destination->no_creds = source->no_creds;
+        destination->prefix = source->prefix;
+    }
+    if (destination->cert_dir == NULL)
+        destination->cert_dir = source->cert_dir;
+    destination->plain_http |= source->plain_http;
+    destination->no_tls_verify |= source->no_tls_verify;
+}
+
 static int references_parse(const struct parser *parser, struct options *options, struct error *err)
 {
+    bool in_place = options->convert.in_place;
     size_t wanted = parser->command->operand_count;
-    if (parser->operand_count < wanted)
+    if (in_place && parser->operand_count == wanted)
+        return error_set(err, ERROR_USAGE,
+                         "--in-place writes where it reads: leave \"%s\" out, or --in-place",
+                         parser->operands[1]);
+    if (parser->operand_count < wanted - in_place)
         return error_set(err, ERROR_USAGE, "%zu of %zu references given: wanted is %s",
                          parser->operand_count, wanted, parser->command->operands);
     for (size_t i = 0; i < wanted; i++)
-        if (reference_parse(parser->operands[i], &options->references[i], err) < 0)
+        if (reference_parse(parser->operands[in_place ? 0 : i], &options->references[i], err) < 0)
             return -1;
-    return 0;
+    if (!in_place)
+        return 0;
+    sides_join(&options->sides[0], &options->sides[1]);
+    return check_in_place(&options->references[0], err);
 }
+
+static int host_parse(const struct parser *parser, struct options *options, struct error *err)
+{
+    if (parser->operand_count == 0)
+        return error_set(err, ERROR_USAGE, "no %s given", parser->command->operands);
+    options->operand_text = parser->operands[0];
+    return value_host(options->operand_text)
+               ? 0
+               : error_set(err, ERROR_USAGE, "%s must be " MUST_HOST, parser->command->operands);
+}
+
+/* Mirrors count: what serves "the" registry of a command must not serve two. */
+static size_t host_count(const struct options *options)
+{
+    const char *hosts[OPERANDS_MAX + MIRRORS_MAX];
+    size_t count = 0, different = 0;
+    for (size_t i = 0; i < OPERANDS_MAX; i++)
+        if (options->references[i].host != NULL)
+            hosts[count++] = options->references[i].host;
+    for (size_t i = 0; i < options->network_options.mirror_count; i++)
+        hosts[count++] = options->mirrors[i].host;
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0;
+        while (same < i && strcmp(hosts[same], hosts[i]) != 0)
+            same++;
+        different += same == i;
+    }
+    return different;
+}
+
+void options_count_hosts(struct options *options)
+{
+    options->network_options.host_count = host_count(options);
+}
+
+/* --- all of it -----------------------------------------------------------------------------------
+ */
 
 static unsigned processor_count(void)
 {
@@ -411,23 +297,43 @@ static unsigned processor_count(void)
     return count < 1 ? 1 : count < LANES_MAX ? (unsigned)count : LANES_MAX;
 }
 
-int options_parse(const struct command *command, int argc, char *const *argv, struct options *ret,
-                  struct error *err)
+static void options_init(struct options *options, const struct command *command)
 {
-    *ret = (struct options){
+    bool two = command != NULL && command->operand_count == OPERANDS_MAX;
+    *options = (struct options){
         .verbosity = VERBOSITY_NORMAL,
         .threads = processor_count(),
         .convert = {.v1_layer_size = TART_V1_LAYER_SIZE, .encoder = {.search = ENCODER_APPLE}},
+        .network_options = {.retry_times = CLIENT_RETRY_TIMES,
+                            .retry_delay_ms = CLIENT_RETRY_DELAY_MS,
+                            .spool_memory = SPOOL_MEMORY},
+        .sides = {{.prefix = two ? "src-" : ""}, {.prefix = two ? "dest-" : ""}},
     };
+    options->network_options.mirrors = options->mirrors;
+}
+
+static int judge(const struct parser *parser, struct options *options, struct error *err)
+{
+    if (check_same(options, err) < 0 || check_pairs(options, err) < 0 ||
+        check_sides(options, err) < 0)
+        return -1;
+    return parser->command->takes_host ? host_parse(parser, options, err)
+                                       : references_parse(parser, options, err);
+}
+
+int options_parse(const struct command *command, int argc, char *const *argv, struct options *ret,
+                  struct error *err)
+{
     struct parser parser;
+    options_init(ret, command);
     parser_init(&parser, command, argc, argv);
     int status = parse_all(&parser, ret, err);
-    if (status == 0 && !ret->help && !ret->version && command != NULL) {
-        status = check_same(ret, err);
-        if (status == 0)
-            status = references_parse(&parser, ret, err);
-    }
+    if (status == 0 && !ret->help && !ret->version && command != NULL)
+        status = judge(&parser, ret, err);
+    options_count_hosts(ret);
     ret->compare.proof = ret->proof != NULL;
+    if (ret->tags[0] != NULL)
+        ret->convert.tags = ret->tags;
     if (status == 0 || err->class != ERROR_USAGE)
         return status;
     char text[sizeof err->text];
@@ -440,4 +346,7 @@ void options_done(struct options *options)
 {
     for (size_t i = 0; i < OPERANDS_MAX; i++)
         reference_done(&options->references[i]);
+    for (size_t i = 0; i < options->network_options.mirror_count; i++)
+        mirror_done(&options->mirrors[i]);
+    options->network_options.mirror_count = 0;
 }

@@ -1,7 +1,8 @@
-/* options.h: the command line. One table of all options; each row says which commands take it, so
- * that parsing and --help cannot part ways. tartconv(1).
+/* options.h: the command line. One table of all options (option_table.h); each row says which
+ * commands take it, so that parsing and --help cannot part ways. tartconv(1).
  *
- * Owner: options_done. Threads: getopt keeps state of its own, so one at a time. */
+ * Owner: options_done. Not to be copied: members point into it. Threads: getopt keeps state of its
+ * own, so one at a time. */
 #ifndef CONVERT_CLI_OPTIONS_H
 #define CONVERT_CLI_OPTIONS_H
 
@@ -14,13 +15,29 @@ enum command_bit {
     FOR_INSPECT = 2,
     FOR_VERIFY = 4,
     FOR_COMPARE = 8,
-    FOR_ALL = 15,
+    FOR_LOGIN = 16,
+    FOR_LOGOUT = 32,
+    FOR_IMAGES = 15,
+    FOR_ALL = 63,
 };
 
 enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE, VERBOSITY_DEBUG };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_NONE };
 
+/* Options that the settings file has defaults for, and whose values cannot show that they were not
+ * given. */
+enum given {
+    GIVEN_THREADS = 1,
+    GIVEN_RETRY_TIMES = 2,
+    GIVEN_RETRY_DELAY = 4,
+    GIVEN_SPOOL_MEMORY = 8,
+    GIVEN_LIMIT_RATE = 16,
+    GIVEN_SRC_TLS_VERIFY = 32, /* and --tls-verify */
+    GIVEN_DEST_TLS_VERIFY = 64,
+};
+
 #define OPERANDS_MAX 2
+#define TAGS_MAX     32
 
 struct options {
     bool help, version;
@@ -33,7 +50,19 @@ struct options {
     struct convert_options convert;
     struct verify_options verify;
     struct compare_options compare;
-    struct reference references[OPERANDS_MAX];
+    struct reference references[OPERANDS_MAX]; /* --in-place: both the same */
+    const char *operand_text;                  /* login, logout: the host */
+    /* registries */
+    const char *settings; /* NULL: the default file */
+    unsigned given;       /* GIVEN_… */
+    struct network_options network_options;
+    struct network_side sides[OPERANDS_MAX]; /* as references; one-sided commands: the first */
+    struct mirror mirrors[MIRRORS_MAX];
+    const char *tags[TAGS_MAX + 1];
+    struct network *network; /* while the command runs */
+    /* login */
+    const char *username, *password; /* secret */
+    bool password_stdin;
 };
 
 struct command;
@@ -43,6 +72,8 @@ struct command;
  * wanted in JSON), and still wants options_done. */
 int options_parse(const struct command *command, int argc, char *const *argv, struct options *ret,
                   struct error *err);
+/* Sets network_options.host_count; again where mirrors were added. */
+void options_count_hosts(struct options *options);
 void options_done(struct options *options);
 
 /* One line an option that the command takes; NULL: those common to all. */

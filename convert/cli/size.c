@@ -51,6 +51,18 @@ bool count_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
     return true;
 }
 
+bool duration_parse(const char *text, uint64_t *ret_ms)
+{
+    uint64_t value;
+    const char *unit = digits_parse(text, &value);
+    if (unit == NULL)
+        return false;
+    bool seconds = *unit == '\0' || strcmp(unit, "s") == 0;
+    if (!seconds && strcmp(unit, "ms") != 0)
+        return false;
+    return !__builtin_mul_overflow(value, seconds ? 1000u : 1u, ret_ms);
+}
+
 static unsigned two_digits(const char *text)
 {
     return (unsigned)(text[0] - '0') * 10 + (unsigned)(text[1] - '0');

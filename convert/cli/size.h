@@ -10,6 +10,8 @@
 bool size_parse(const char *text, uint64_t *ret);
 /* Digits only, from min to max. */
 bool count_parse(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
+/* Digits, then nothing or "s" (seconds), or "ms". */
+bool duration_parse(const char *text, uint64_t *ret_ms);
 /* "2024-01-31T12:00:00Z" and nothing else of RFC 3339: what Tart writes. Days that the month does
  * not have are refused. */
 bool time_is_valid(const char *text);

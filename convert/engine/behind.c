@@ -50,6 +50,16 @@ static void under_way_end(struct behind *behind, const struct error *error)
     pthread_mutex_unlock(&behind->lock);
 }
 
+static int target_commit(const struct behind *behind, struct output **target,
+                         const struct blob_id *id, struct error *err)
+{
+    if (output_commit(target, id, err) < 0)
+        return -1;
+    if (behind->committed != NULL)
+        behind->committed(behind->context, id);
+    return 0;
+}
+
 /* Carries pieces until the writing side ends it; with output->lock held. */
 static void carry_pieces(struct behind_output *output)
 {
@@ -84,7 +94,7 @@ static void *carry(void *argument)
     pthread_mutex_unlock(&output->lock);
     struct error error = output->error;
     if (commit && !failed)
-        failed = output_commit(&output->target, &output->id, &error) < 0;
+        failed = target_commit(behind, &output->target, &output->id, &error) < 0;
     behind_output_free(output);
     under_way_end(behind, commit && failed ? &error : NULL);
     return NULL;
@@ -174,6 +184,52 @@ static const struct output_ops behind_output_ops = {
     .abort = behind_abort,
 };
 
+/* --- without threads --- */
+
+struct straight_output {
+    struct output output;
+    struct behind *behind;
+    struct output *target;
+};
+
+static int straight_write(struct output *base, const void *data, size_t size, struct error *err)
+{
+    return output_write(((struct straight_output *)base)->target, data, size, err);
+}
+
+static int straight_commit(struct output *base, const struct blob_id *id, struct error *err)
+{
+    struct straight_output *output = (struct straight_output *)base;
+    int status = target_commit(output->behind, &output->target, id, err);
+    free(output);
+    return status;
+}
+
+static void straight_abort(struct output *base)
+{
+    output_abort(&((struct straight_output *)base)->target);
+    free(base);
+}
+
+static int straight_open(struct behind *behind, struct output **ret, struct error *err)
+{
+    static const struct output_ops ops = {
+        .write = straight_write, .commit = straight_commit, .abort = straight_abort};
+    struct straight_output *output = calloc(1, sizeof *output);
+    if (output == NULL)
+        return error_memory(err);
+    output->output.ops = &ops;
+    output->behind = behind;
+    if (sink_open(behind->target, &output->target, err) < 0) {
+        free(output);
+        return -1;
+    }
+    *ret = &output->output;
+    return 0;
+}
+
+/* --- with threads --- */
+
 static int carry_start(struct behind_output *output, struct sink *target, struct error *err)
 {
     void *memory;
@@ -211,7 +267,7 @@ static int behind_open(struct sink *sink, struct output **ret, struct error *err
 {
     struct behind *behind = (struct behind *)sink;
     if (!behind->threaded)
-        return sink_open(behind->target, ret, err);
+        return straight_open(behind, ret, err);
     if (under_way_begin(behind, err) < 0)
         return -1;
     struct behind_output *output = calloc(1, sizeof *output);
@@ -239,12 +295,13 @@ static int behind_has(struct sink *sink, const struct blob_id *id, struct error 
 
 static const struct sink_ops behind_ops = {.open = behind_open, .has = behind_has};
 
-void behind_init(struct behind *behind, struct sink *target, unsigned lanes, bool threaded)
+void behind_init(struct behind *behind, struct sink *target, unsigned lanes, unsigned uploads,
+                 bool threaded)
 {
     *behind = (struct behind){.sink = {&behind_ops},
                               .target = target,
                               .threaded = threaded,
-                              .most = BEHIND_PER_LANE * (size_t)lanes};
+                              .most = (size_t)lanes + (uploads > lanes ? uploads : lanes)};
     pthread_mutex_init(&behind->lock, NULL); /* cannot fail on Linux */
     pthread_cond_init(&behind->changed, NULL);
 }

@@ -15,7 +15,8 @@
 #include <pthread.h>
 
 /* Pieces are as large as what a store writes at a time, and aligned, so that they can be written
- * from where they lie. Two outputs a lane are under way at once, one of them being committed. */
+ * from where they lie. Two outputs a lane are under way at once, one of them being committed; more
+ * where the target commits more at once. */
 #define BEHIND_PIECE_SIZE  (1u << 20)
 #define BEHIND_PIECE_COUNT 3
 #define BEHIND_PER_LANE    2
@@ -25,7 +26,11 @@ struct behind {
     struct sink sink;
     struct sink *target;
     bool threaded; /* false: everything passes straight through */
-    size_t most; /* outputs under way at once: lanes, and as many again that are being committed */
+    size_t most;   /* outputs under way at once: one a lane, and those that are being committed */
+    /* Told of each blob that the target has committed, by any thread; NULL: nobody. Set after init.
+     */
+    void (*committed)(void *context, const struct blob_id *id);
+    void *context;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* under lock: */
@@ -34,8 +39,10 @@ struct behind {
     struct error error; /* the first failure */
 };
 
-/* target NULL: none of it will be used. */
-void behind_init(struct behind *behind, struct sink *target, unsigned lanes, bool threaded);
+/* target NULL: none of it will be used. uploads: how many outputs the target likes to commit at
+ * once (store_uploads); at least one a lane are. */
+void behind_init(struct behind *behind, struct sink *target, unsigned lanes, unsigned uploads,
+                 bool threaded);
 /* Waits until every committed output is committed; -1 and err where one failed. */
 int behind_wait(struct behind *behind, struct error *err);
 void behind_done(struct behind *behind);

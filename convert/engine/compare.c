@@ -51,10 +51,9 @@ void comparison_done(struct comparison *comparison)
 /* --- sides --- */
 
 static int side_open(struct side *side, struct run *run, const struct reference *reference,
-                     struct error *err)
+                     const struct store_options *options, struct error *err)
 {
-    struct store_options options = {.replace = false};
-    if (store_open_source(reference, &options, &side->store, err) < 0 ||
+    if (store_open_source(reference, options, &side->store, err) < 0 ||
         store_load(side->store, &side->image, err) < 0)
         return error_wrap(err, "%s", reference->text);
     if (image_disk(&side->image) == NULL) {
@@ -396,16 +395,19 @@ static int compare_all(struct comparing *work, const struct reference *a, const 
                        struct error *err)
 {
     struct comparison *result = work->result;
-    if (side_open(&work->a, work->run, a, err) < 0 || side_open(&work->b, work->run, b, err) < 0 ||
-        parts_compare(work, err) < 0)
+    const struct compare_options *options = work->options;
+    const struct store_options from_a = {.network = options->network, .side = options->side_a};
+    const struct store_options from_b = {.network = options->network, .side = options->side_b};
+    if (side_open(&work->a, work->run, a, &from_a, err) < 0 ||
+        side_open(&work->b, work->run, b, &from_b, err) < 0 || parts_compare(work, err) < 0)
         return -1;
-    if (work->options->proof && proof_begin(work, err) < 0)
+    if (options->proof && proof_begin(work, err) < 0)
         return -1;
     if (disks_compare(work, err) < 0)
         return -1;
-    result->same = result->same_disk &&
-                   (!work->options->all ||
-                    (result->same_vm_config && result->same_nvram && result->same_labels));
+    result->same =
+        result->same_disk &&
+        (!options->all || (result->same_vm_config && result->same_nvram && result->same_labels));
     return 0;
 }
 

@@ -7,8 +7,10 @@
 #include "convert/stores/store.h"
 
 struct compare_options {
-    bool all;   /* config.v1, NVRAM and labels count too */
-    bool proof; /* fill comparison.proof: the disks are hashed on the way */
+    bool all;                /* config.v1, NVRAM and labels count too */
+    bool proof;              /* fill comparison.proof: the disks are hashed on the way */
+    struct network *network; /* as store_options have them */
+    const struct network_side *side_a, *side_b;
 };
 
 /* Owner: comparison_done. */

@@ -5,6 +5,7 @@
 
 #include "formats/model/auto.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,20 +13,6 @@ void conversion_done(struct conversion *conversion)
 {
     proof_done(&conversion->proof);
 }
-
-/* What is carried through the steps. */
-struct job {
-    struct run *run;
-    const struct convert_options *options;
-    enum transport to; /* of the destination */
-    struct image image;
-    struct disk disk; /* the source's, its size known; shares the image's layers */
-    struct plan plan;
-    struct store *destination;
-    struct bytes vm_config, nvram, image_config, manifest;
-    struct blob_id vm_config_id, nvram_id, image_config_id;
-    struct made_disk made;
-};
 
 static void job_init(struct job *job, struct run *run, const struct convert_options *options)
 {
@@ -46,179 +33,7 @@ static void job_done(struct job *job)
     bytes_done(&job->image_config);
     bytes_done(&job->manifest);
     image_done(&job->image);
-}
-
-/* --- the small parts --- */
-
-static const struct blob_id *part_id(const struct job *job, bool nvram)
-{
-    const struct tart_image *tart = job->image.tart;
-    if (tart != NULL)
-        return nvram ? &tart->nvram->blob : &tart->config->blob;
-    return nvram ? &job->image.nvram : &job->image.vm_config;
-}
-
-static int part_read(const struct job *job, const struct blob_id *id, const char *name,
-                     struct bytes *ret, struct error *err)
-{
-    if (blobs_read_all(job->image.blobs, id, ret, err) == 0)
-        return 0;
-    char digest[DIGEST_TEXT_SIZE];
-    digest_print(&id->digest, digest);
-    return error_wrap(err, "%s %s", name, digest);
-}
-
-/* config.v1 is needed in any case: to be carried, and for the label of the image config. */
-static int vm_config_read(struct job *job, struct error *err)
-{
-    return job->image.has_vm_config
-               ? part_read(job, part_id(job, false), "config.v1", &job->vm_config, err)
-               : 0;
-}
-
-static int nvram_read(struct job *job, struct error *err)
-{
-    return job->image.has_nvram ? part_read(job, part_id(job, true), "nvram.v1", &job->nvram, err)
-                                : 0;
-}
-
-static int image_config_prepare(struct job *job, struct error *err)
-{
-    struct vm_config config;
-    if (vm_config_parse(job->vm_config.data, job->vm_config.size, &config, err) < 0)
-        return error_wrap(err, "config.v1");
-    if (job->image.manifest == NULL)
-        return image_config_make(NULL, 0, &config, &job->image_config, err);
-    AUTO(bytes_done) struct bytes source;
-    bytes_init(&source, TART_CONFIG_MAX);
-    if (part_read(job, &job->image.manifest->config.blob, "image config", &source, err) < 0)
-        return -1;
-    return image_config_make(source.data, source.size, &config, &job->image_config, err);
-}
-
-/* Moves config.v1, NVRAM and the image config into a destination that holds blobs. */
-static int parts_put(struct job *job, struct sink *sink, struct error *err)
-{
-    if (image_config_prepare(job, err) < 0)
-        return -1;
-    struct feed feed;
-    feed_init(&feed, job->image.blobs, sink, false);
-    job->nvram_id = *part_id(job, true);
-    if (feed_copy(&feed, &job->nvram_id, job->run, err) < 0)
-        return error_wrap(err, "nvram.v1");
-    if (sink_put(sink, job->vm_config.data, job->vm_config.size, &job->vm_config_id, err) < 0)
-        return error_wrap(err, "config.v1");
-    if (sink_put(sink, job->image_config.data, job->image_config.size, &job->image_config_id, err) <
-        0)
-        return error_wrap(err, "the image config");
-    return 0;
-}
-
-/* --- the manifest --- */
-
-static const char *upload_time(const struct job *job)
-{
-    switch (job->options->upload_time) {
-    case UPLOAD_TIME_NONE:
-        return NULL;
-    case UPLOAD_TIME_SET:
-        return job->options->upload_time_text;
-    default:
-        return job->image.tart != NULL ? job->image.tart->upload_time : NULL;
-    }
-}
-
-static int manifest_make(struct job *job, struct error *err)
-{
-    struct tart_parts parts = {
-        .source = job->image.manifest,
-        .source_digest = job->image.manifest != NULL ? &job->image.digest : NULL,
-        .image_config = job->image_config_id,
-        .vm_config = job->vm_config_id,
-        .nvram = job->nvram_id,
-        .disk = &job->made.disk,
-        .disk_digest = job->made.has_disk_digest ? &job->made.disk_digest : NULL,
-        .upload_time = upload_time(job),
-        .plain = job->options->plain,
-    };
-    return tart_manifest_make(&parts, &job->manifest, err);
-}
-
-/* --- the end --- */
-
-static int proof_fill(struct job *job, struct conversion *ret, struct error *err)
-{
-    struct proof *proof = &ret->proof;
-    proof->has_source = job->image.manifest != NULL;
-    proof->source = job->image.digest;
-    proof->has_destination = job->manifest.size > 0;
-    if (proof->has_destination &&
-        digest_of(job->manifest.data, job->manifest.size, &proof->destination, err) < 0)
-        return -1;
-    proof->disk_size = job->disk.size;
-    proof->has_disk_digest = job->made.has_disk_digest;
-    proof->disk_digest = job->made.disk_digest;
-    proof->blocks = job->made.blocks;
-    proof->chunks = take_ptr(&job->made.chunks);
-    proof->chunk_count = job->made.chunk_count;
-    if (job->plan.kept < job->plan.count && job->plan.format != DISK_RAW) {
-        char buffer[16];
-        snprintf(proof->encoder, sizeof proof->encoder, "%s",
-                 encoder_kind_name(job->options->encoder, buffer));
-        const char *library = encoder_kind_library(job->options->encoder);
-        snprintf(proof->encoder_library, sizeof proof->encoder_library, "%s",
-                 library != NULL ? library : "");
-    }
-    size_t dropped = job->image.tart != NULL ? job->image.tart->foreign_count : 0;
-    if (ret->method == METHOD_COPIED || dropped == 0)
-        return 0;
-    proof->dropped = calloc(dropped, sizeof *proof->dropped);
-    if (proof->dropped == NULL)
-        return error_memory(err);
-    for (size_t i = 0; i < dropped; i++)
-        proof->dropped[i] = job->image.manifest->layers[job->image.tart->foreign[i]].blob.digest;
-    proof->dropped_count = dropped;
-    return 0;
-}
-
-/* Every blob is fetched again from the destination, hashed and decoded, before anything points to
- * it. */
-static int read_back(struct job *job, const struct conversion *conversion, struct error *err)
-{
-    struct error misfit;
-    int fits = proof_hold(&conversion->proof, job->run, &job->made.disk,
-                          store_blobs(job->destination), &misfit, err);
-    if (fits == 0) {
-        *err = misfit;
-        err->class = ERROR_ROUND_TRIP;
-    }
-    return fits == 1 ? 0 : error_wrap(err, "reading back what was written");
-}
-
-static void summary_fill(const struct job *job, struct conversion *ret)
-{
-    const struct disk *disk = job->plan.count > 0 ? &job->made.disk : &job->disk;
-    ret->layers_kept = job->plan.count > 0 ? job->plan.kept : disk->layer_count;
-    ret->layers_made = job->plan.count - job->plan.kept;
-    if (job->plan.count > 0 && disk->format == DISK_V1)
-        ret->layers_made = disk->layer_count;
-    for (size_t i = 0; i < disk->layer_count; i++)
-        ret->encoded_size += disk->layers[i].blob.size;
-    ret->decoded = (job->plan.count > 0 && job->plan.kept == 0) || job->options->decode ||
-                   job->options->disk_digest;
-    if (ret->method != METHOD_COPIED && job->plan.count > 0 && ret->layers_made == 0)
-        ret->method = METHOD_REWRITTEN;
-}
-
-static int publish(struct job *job, struct error *err)
-{
-    struct publication publication = {
-        .manifest = job->manifest.size > 0 ? &job->manifest : NULL,
-        .vm_config = job->image.has_vm_config ? &job->vm_config : NULL,
-        .nvram = job->image.has_nvram ? &job->nvram : NULL,
-        .disk_size = job->disk.size,
-    };
-    return store_publish(job->destination, &publication, err);
+    job->source = store_close(job->source);
 }
 
 /* --- the disk --- */
@@ -245,8 +60,14 @@ static int disk_digest_check(const struct job *job, struct error *err)
 
 static int disk_make(struct job *job, struct sink *sink, struct error *err)
 {
-    if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, sink,
-                     store_disk_file(job->destination), &job->made, err) < 0)
+    const struct disk_target target = {
+        .sink = sink,
+        .file = store_disk_file(job->destination),
+        .uploads = store_uploads(job->destination),
+        .state = job->state,
+    };
+    if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, &target,
+                     &job->made, err) < 0)
         return -1;
     return disk_digest_check(job, err);
 }
@@ -261,23 +82,47 @@ static int copy_image(struct job *job, struct conversion *ret, struct error *err
     bool plannable = disk != NULL && job->plan.count > 0;
     if (plannable && disk_make(job, sink, err) < 0)
         return -1;
-    if (convert_copy_blobs(job->run, &job->image, sink, err) < 0 ||
+    if (convert_copy_blobs(job->run, &job->image, sink, store_uploads(job->destination), err) < 0 ||
         bytes_append(&job->manifest, job->image.raw.data, job->image.raw.size, err) < 0)
         return -1;
     ret->has_proof = plannable;
     return 0;
 }
 
+/* The blobs of a V1 disk as they are, decoded on the way, under a new manifest. */
+static int rewrite_v1(struct job *job, struct error *err)
+{
+    struct sink *sink = store_sink(job->destination);
+    const struct disk *disk = image_disk(&job->image);
+    struct feed feed;
+    feed_init(&feed, job->image.blobs, sink, job->run->threads > 1);
+    struct disk unmeasured = *disk, measured;
+    unmeasured.has_size = false;
+    if (convert_read_vm_config(job, err) < 0 || convert_put_small(job, sink, err) < 0 ||
+        disk_measure(job->run, &unmeasured, &feed.blobs, &measured, err) < 0)
+        return -1;
+    if (disk->has_size && disk->size != measured.size)
+        return error_set(err, ERROR_DISK_SIZE,
+                         "the layers decode to %" PRIu64 " bytes, the manifest says %" PRIu64,
+                         measured.size, disk->size);
+    job->disk = job->made.disk = measured;
+    job->made.disk.layers = calloc(measured.layer_count, sizeof *job->made.disk.layers);
+    if (job->made.disk.layers == NULL)
+        return error_memory(err);
+    memcpy(job->made.disk.layers, measured.layers, measured.layer_count * sizeof *measured.layers);
+    return convert_make_manifest(job, err);
+}
+
 static int convert_image(struct job *job, struct conversion *ret, struct error *err)
 {
     struct sink *sink = store_sink(job->destination);
-    if (vm_config_read(job, err) < 0)
+    if (convert_read_vm_config(job, err) < 0)
         return -1;
-    if (sink != NULL ? parts_put(job, sink, err) < 0 : nvram_read(job, err) < 0)
+    if (sink != NULL ? convert_put_small(job, sink, err) < 0 : convert_read_nvram(job, err) < 0)
         return -1;
     if (disk_make(job, sink, err) < 0)
         return -1;
-    if (sink != NULL && manifest_make(job, err) < 0)
+    if (sink != NULL && convert_make_manifest(job, err) < 0)
         return -1;
     if (sink != NULL && job->image.manifest != NULL &&
         json_get(job->image.manifest->tree, "subject") != NULL)
@@ -292,16 +137,20 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
     const struct disk *disk = image_disk(&job->image);
     if (disk == NULL)
         return 0; /* copied by digests alone */
+    if (method == METHOD_REWRITTEN) {
+        job->disk = *disk;
+        return 0;
+    }
     bool as_it_is = method == METHOD_COPIED;
     job->disk = *disk;
     /* a copy is held by its blobs' digests; of a V2 image the annotations tell the disk as well */
     if (as_it_is &&
         (disk->format != DISK_V2 || (job->options->to == CONVERT_TO_SAME && !job->options->decode)))
         return 0;
-    enum disk_format format = job->to != TRANSPORT_OCI            ? DISK_RAW
-                              : as_it_is                          ? disk->format
-                              : job->options->to == CONVERT_TO_V1 ? DISK_V1
-                                                                  : DISK_V2;
+    enum disk_format format = !transport_has_manifests(job->to->transport) ? DISK_RAW
+                              : as_it_is                                   ? disk->format
+                              : job->options->to == CONVERT_TO_V1          ? DISK_V1
+                                                                           : DISK_V2;
     struct feed feed;
     feed_init(&feed, job->image.blobs, NULL, job->run->threads > 1);
     if (disk_measure(job->run, disk, &feed.blobs, &job->disk, err) < 0)
@@ -309,19 +158,52 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
     return plan_make(&job->disk, format, job->options, as_it_is, &job->plan, err);
 }
 
-static int destination_open(struct job *job, const struct reference *destination, struct error *err)
+static int source_open(struct job *job, struct error *err)
 {
-    struct store_options options = {.replace = job->options->replace};
-    if (job->to == TRANSPORT_RAW) {
-        options.vm_config = job->options->vm_config;
-        options.vm_nvram = job->options->vm_nvram;
+    const struct convert_options *given = job->options;
+    struct store_options options = {.network = given->network, .side = given->source_side};
+    if (job->from->transport == TRANSPORT_RAW) {
+        options.vm_config = given->vm_config;
+        options.vm_nvram = given->vm_nvram;
     }
-    return store_open_destination(destination, &options, &job->destination, err);
+    if (store_open_source(job->from, &options, &job->source, err) < 0)
+        return -1;
+    if (given->mend == NULL)
+        return store_load(job->source, &job->image, err);
+    if (store_load_tolerant(job->source, &job->image, err) < 0)
+        return -1;
+    return given->mend->mend(given->mend->context, job->run, &job->image, err);
+}
+
+static int destination_open(struct job *job, enum convert_method method, struct error *err)
+{
+    const struct convert_options *given = job->options;
+    const struct reference *from = job->from, *to = job->to;
+    bool next_door = from->transport == TRANSPORT_REGISTRY && to->transport == TRANSPORT_REGISTRY &&
+                     strcmp(from->host, to->host) == 0;
+    struct store_options options = {
+        .replace = given->replace,
+        .network = given->network,
+        .side = given->destination_side,
+        .mount_from = next_door ? from->repository : NULL,
+        .tags = given->tags,
+        .backup_tag = given->backup_tag,
+        .no_backup = given->no_backup,
+        .watch = job->state != NULL ? &job->watch : NULL,
+        .in_place = given->in_place,
+        .result_digest = method == METHOD_COPIED ? &job->image.digest : NULL,
+        .source_digest = given->plain || job->image.manifest == NULL ? NULL : &job->image.digest,
+    };
+    if (to->transport == TRANSPORT_RAW) {
+        options.vm_config = given->vm_config;
+        options.vm_nvram = given->vm_nvram;
+    }
+    return store_open_destination(to, &options, &job->destination, err);
 }
 
 static void note_left_out(const struct job *job, struct conversion *ret)
 {
-    if (job->to != TRANSPORT_RAW)
+    if (job->to->transport != TRANSPORT_RAW)
         return;
     bool config = job->image.has_vm_config && job->options->vm_config == NULL;
     bool nvram = job->image.has_nvram && job->options->vm_nvram == NULL;
@@ -329,10 +211,31 @@ static void note_left_out(const struct job *job, struct conversion *ret)
              config && nvram ? ", " : "", nvram ? "NVRAM" : "");
 }
 
-static int run_job(struct job *job, const struct reference *destination, struct conversion *ret,
-                   struct error *err)
+/* Makes the image and puts it where it can be had by its digest. What the destination lost
+ * meanwhile is made again. */
+#define STAGE_TRIES 3
+static int make_and_stage(struct job *job, struct conversion *ret, struct error *err)
 {
-    if (convert_judge(&job->image, job->to, job->options, &ret->method, err) < 0 ||
+    for (int tries = 0; tries < STAGE_TRIES; tries++) {
+        made_disk_done(&job->made);
+        job->manifest.size = job->image_config.size = job->vm_config.size = job->nvram.size = 0;
+        int status = ret->method == METHOD_COPIED      ? copy_image(job, ret, err)
+                     : ret->method == METHOD_REWRITTEN ? rewrite_v1(job, err)
+                                                       : convert_image(job, ret, err);
+        if (status == 0)
+            status = convert_stage(job, err);
+        if (status != 0)
+            return status < 0 ? -1 : 0;
+    }
+    return error_set(err, ERROR_REGISTRY,
+                     "%s loses blobs as fast as they come (a garbage collection that does not "
+                     "wait?); nothing was tagged",
+                     job->to->text);
+}
+
+static int run_job(struct job *job, struct conversion *ret, struct error *err)
+{
+    if (convert_judge(&job->image, job->to->transport, job->options, &ret->method, err) < 0 ||
         plan_job(job, ret->method, err) < 0)
         return -1;
     if (job->options->proof && job->plan.count == 0)
@@ -341,46 +244,38 @@ static int run_job(struct job *job, const struct reference *destination, struct 
             "a copy that is not decoded proves nothing of the disk: leave --proof out; "
             "`tartconv compare --proof` makes one afterwards");
     note_left_out(job, ret);
+    if (convert_tell_referrers(job, ret->method, err) < 0)
+        return -1;
     if (job->options->dry_run) {
-        summary_fill(job, ret);
-        return proof_fill(job, ret, err);
+        convert_fill_summary(job, ret);
+        return convert_fill_proof(job, ret, err);
     }
-    if (destination_open(job, destination, err) < 0)
+    if (convert_begin_state(job, err) < 0 || destination_open(job, ret->method, err) < 0 ||
+        make_and_stage(job, ret, err) < 0)
         return -1;
-    int status =
-        ret->method == METHOD_COPIED ? copy_image(job, ret, err) : convert_image(job, ret, err);
-    if (status < 0)
-        return -1;
-    summary_fill(job, ret);
-    if (proof_fill(job, ret, err) < 0)
+    convert_fill_summary(job, ret);
+    if (convert_fill_proof(job, ret, err) < 0)
         return -1;
     if (job->options->read_back && ret->has_proof && store_sink(job->destination) != NULL &&
-        read_back(job, ret, err) < 0)
+        convert_read_back(job, ret, err) < 0)
         return -1;
-    if (run_check(job->run, err) < 0)
-        return -1;
-    return publish(job, err);
+    return convert_publish(job, ret, err);
 }
 
 int convert(struct run *run, const struct reference *source, const struct reference *destination,
             const struct convert_options *options, struct conversion *ret, struct error *err)
 {
     *ret = (struct conversion){.method = METHOD_CONVERTED};
-    AUTO(store_close_auto) struct store *store = NULL;
-    struct store_options source_options = {.vm_config = options->vm_config,
-                                           .vm_nvram = options->vm_nvram};
-    if (source->transport != TRANSPORT_RAW)
-        source_options = (struct store_options){.replace = false};
     struct job job;
     job_init(&job, run, options);
-    job.to = destination->transport;
-    int status = store_open_source(source, &source_options, &store, err);
-    if (status == 0)
-        status = store_load(store, &job.image, err);
+    job.from = source;
+    job.to = destination;
+    int status = source_open(&job, err);
     if (status < 0)
         error_wrap(err, "%s", source->text);
     else
-        status = run_job(&job, destination, ret, err);
+        status = run_job(&job, ret, err);
+    convert_end_state(&job, status < 0 ? err : NULL);
     job_done(&job);
     if (status < 0)
         conversion_done(ret);

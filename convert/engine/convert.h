@@ -14,6 +14,14 @@
 enum convert_to { CONVERT_TO_V2, CONVERT_TO_V1, CONVERT_TO_SAME };
 enum upload_time { UPLOAD_TIME_KEEP, UPLOAD_TIME_NONE, UPLOAD_TIME_SET };
 
+/* Repair's place in a conversion: looks at the source as it was loaded (tolerantly) and may put
+ * another manifest and other blobs in memory in its place (image->mended), and change the options,
+ * before anything is judged. */
+struct convert_mend {
+    void *context;
+    int (*mend)(void *context, struct run *run, struct image *image, struct error *err);
+};
+
 struct convert_options {
     enum convert_to to;
     uint64_t chunk_size; /* bytes of disk; 0: not asked for */
@@ -25,6 +33,16 @@ struct convert_options {
     enum upload_time upload_time;
     const char *upload_time_text;     /* with UPLOAD_TIME_SET */
     const char *vm_config, *vm_nvram; /* companions of a raw: reference; NULL: none */
+    /* registries and archives; borrowed */
+    struct network *network;
+    const struct network_side *source_side, *destination_side;
+    const char *const *tags; /* further tags of the result, NULL-terminated; NULL: none */
+    const char *backup_tag;  /* template; NULL: the usual one (backup.h) */
+    bool no_backup, in_place;
+    /* going on after a kill (state.h) */
+    const char *state; /* the file, or a folder with a slash behind it; NULL: the default place */
+    bool no_state, restart;
+    const struct convert_mend *mend; /* NULL: the source is taken as it is */
 };
 
 /* How the destination's layers came about. */
@@ -41,7 +59,8 @@ struct conversion {
     uint64_t encoded_size;             /* bytes of the destination's disk layers, by position */
     bool has_proof;                    /* not with dry_run */
     struct proof proof;
-    char left_out[64]; /* what a raw: destination has no place for; "" nothing */
+    char backup_tag[TAG_SIZE_MAX + 1]; /* what the destination's tag led to before; "" nothing */
+    char left_out[64];                 /* what a raw: destination has no place for; "" nothing */
 };
 
 void conversion_done(struct conversion *conversion);

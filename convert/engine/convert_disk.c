@@ -5,6 +5,7 @@
 
 #include "convert/engine/behind.h"
 #include "convert/engine/lanes.h"
+#include "convert/engine/tracker.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
@@ -18,7 +19,10 @@ struct disk_work {
     struct feed feed; /* copies the layers that are kept */
     bool decode_kept;
     struct written_chunk *written; /* one a chunk of the plan */
-    struct disk v1;                /* what the V1 writer made */
+    struct state *state;           /* NULL: none */
+    struct state_chunk *found;     /* with state, of chunks that are done: what it says of them */
+    struct tracker tracker;
+    struct disk v1; /* what the V1 writer made */
 };
 
 /* --- copying while reading --- */
@@ -65,6 +69,23 @@ static int content_check(const struct plan_chunk *chunk, const struct digest *co
     return -1;
 }
 
+/* All that is known of a chunk when it was made or kept. */
+static struct state_chunk chunk_made(const struct disk_work *work, size_t i)
+{
+    const struct plan_chunk *chunk = &work->plan->chunks[i];
+    struct state_chunk made = {.proof = {.offset = chunk->offset,
+                                         .length = chunk->length,
+                                         .content = work->pass.chunks[i].content,
+                                         .blob = work->written[i].blob,
+                                         .basis = BASIS_DECODED},
+                               .blocks = work->written[i].blocks};
+    if (chunk->keep) {
+        made.proof.blob = chunk->layer->blob;
+        made.proof.basis = work->decode_kept ? BASIS_DECODED : BASIS_SAME_BLOB;
+    }
+    return made;
+}
+
 static int stage_write(void *context, struct batch *batch, struct error *err)
 {
     struct pass_lane *lane = context;
@@ -80,8 +101,40 @@ static int stage_write(void *context, struct batch *batch, struct error *err)
         if (batch->last && writer_end(writer, &work->written[batch->chunk], err) < 0)
             return -1;
     }
+    if (!batch->last)
+        return 0;
     /* the hashing stage has just finished the chunk */
-    return batch->last ? content_check(chunk, &lane->pass->chunks[batch->chunk].content, err) : 0;
+    if (content_check(chunk, &lane->pass->chunks[batch->chunk].content, err) < 0)
+        return -1;
+    /* a layer that is kept is copied when it matches: nothing else will be told of it */
+    struct state_chunk made = chunk_made(work, batch->chunk);
+    tracker_written(&work->tracker, batch->chunk, &made, chunk->keep);
+    return 0;
+}
+
+/* A lane's layers have matched up to a byte of the disk. */
+static int layers_matched(struct pass_lane *lane, uint64_t end, const struct checkpoint *checkpoint,
+                          struct error *err)
+{
+    (void)err;
+    struct disk_work *work = lane->pass->context;
+    for (size_t i = lane->first; i < lane->end; i++)
+        if (lane->pass->chunks[i].offset + lane->pass->chunks[i].length <= end)
+            tracker_matched(&work->tracker, i);
+    if (checkpoint != NULL)
+        tracker_checkpoint(&work->tracker, checkpoint);
+    return 0;
+}
+
+static uint64_t checkpoint_before(void *context, uint64_t offset)
+{
+    return state_checkpoint_before(((struct disk_work *)context)->state, offset);
+}
+
+static int checkpoint_load(void *context, uint64_t offset, struct checkpoint *ret,
+                           struct error *err)
+{
+    return state_load_checkpoint(((struct disk_work *)context)->state, offset, ret, err);
 }
 
 static int lane_work(struct pass_lane *lane, size_t first, size_t end, struct error *err)
@@ -92,6 +145,9 @@ static int lane_work(struct pass_lane *lane, size_t first, size_t end, struct er
         if (feed_copy(&work->feed, &chunk->layer->blob, lane->pass->run, err) < 0)
             return error_wrap(err, "layer %zu", chunk->layer->index);
         work->pass.chunks[first].content = chunk->layer->content;
+        struct state_chunk made = chunk_made(work, first);
+        tracker_written(&work->tracker, first, &made, true);
+        tracker_matched(&work->tracker, first);
         run_progress(lane->pass->run, chunk->length);
         return 0;
     }
@@ -111,20 +167,10 @@ void made_disk_done(struct made_disk *made)
 
 static void note_chunk(const struct disk_work *work, size_t i, struct made_disk *ret)
 {
-    const struct plan_chunk *chunk = &work->plan->chunks[i];
-    struct proof_chunk *proof = &ret->chunks[i];
-    *proof = (struct proof_chunk){.offset = chunk->offset,
-                                  .length = chunk->length,
-                                  .content = work->pass.chunks[i].content,
-                                  .basis = BASIS_DECODED};
-    if (chunk->keep) {
-        proof->blob = chunk->layer->blob;
-        proof->basis = work->decode_kept ? BASIS_DECODED : BASIS_SAME_BLOB;
-    } else {
-        proof->blob = work->written[i].blob;
-        ret->blocks.encoded += work->written[i].blocks.encoded;
-        ret->blocks.carried += work->written[i].blocks.carried;
-    }
+    struct state_chunk made = work->pass.chunks[i].done ? work->found[i] : chunk_made(work, i);
+    ret->chunks[i] = made.proof;
+    ret->blocks.encoded += made.blocks.encoded;
+    ret->blocks.carried += made.blocks.carried;
 }
 
 static int note_all(struct disk_work *work, struct made_disk *ret, struct error *err)
@@ -176,64 +222,129 @@ static int run_work(struct disk_work *work, struct made_disk *ret, struct error 
     return status == 0 ? note_all(work, ret, err) : -1;
 }
 
-int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
-                 const struct plan *plan, const struct convert_options *options, struct sink *sink,
-                 struct disk_file *file, struct made_disk *ret, struct error *err)
+/* Takes over what an earlier run finished, where it is what this one would make. */
+static void find_done(struct disk_work *work)
 {
-    *ret = (struct made_disk){.chunks = NULL};
-    AUTO_FREE struct pass_chunk *chunks = calloc(plan->count, sizeof *chunks);
-    AUTO_FREE struct written_chunk *written = calloc(plan->count, sizeof *written);
-    if (chunks == NULL || written == NULL)
+    for (size_t i = 0; work->state != NULL && i < work->plan->count; i++) {
+        const struct plan_chunk *chunk = &work->plan->chunks[i];
+        struct state_chunk *found = &work->found[i];
+        enum basis basis = chunk->keep && !work->decode_kept ? BASIS_SAME_BLOB : BASIS_DECODED;
+        if (state_find_chunk(work->state, chunk->offset, chunk->length, found) &&
+            found->proof.basis == basis &&
+            (!chunk->keep || digest_equal(&found->proof.blob.digest, &chunk->layer->blob.digest)))
+            work->pass.chunks[i].done = true;
+    }
+}
+
+static void work_done(struct disk_work *work)
+{
+    tracker_done(&work->tracker);
+    disk_done(&work->v1);
+}
+
+/* What is kept a chunk or a layer. */
+struct disk_lists {
+    struct pass_chunk *chunks;
+    struct written_chunk *written;
+    struct state_chunk *found;
+    uint64_t *joints;
+};
+
+static void lists_done(struct disk_lists *lists)
+{
+    free(lists->chunks);
+    free(lists->written);
+    free(lists->found);
+    free(lists->joints);
+}
+
+static int lists_init(struct disk_lists *lists, const struct disk *disk, const struct plan *plan,
+                      struct error *err)
+{
+    lists->chunks = calloc(plan->count, sizeof *lists->chunks);
+    lists->written = calloc(plan->count, sizeof *lists->written);
+    lists->found = calloc(plan->count, sizeof *lists->found);
+    lists->joints = calloc(disk->layer_count + 1, sizeof *lists->joints);
+    if (lists->chunks == NULL || lists->written == NULL || lists->found == NULL ||
+        lists->joints == NULL)
         return error_memory(err);
     for (size_t i = 0; i < plan->count; i++) {
-        chunks[i].offset = plan->chunks[i].offset;
-        chunks[i].length = plan->chunks[i].length;
+        lists->chunks[i].offset = plan->chunks[i].offset;
+        lists->chunks[i].length = plan->chunks[i].length;
     }
-    AUTO_FREE uint64_t *joints = calloc(disk->layer_count + 1, sizeof *joints);
-    if (joints == NULL)
-        return error_memory(err);
     for (size_t i = 0; i < disk->layer_count; i++)
-        joints[i] = disk->layers[i].offset;
-    struct behind behind;
-    behind_init(&behind, sink, run->threads, run->threads > 1);
-    struct disk_work work = {
-        .plan = plan,
-        .options = options,
-        .decode_kept = options->decode || options->disk_digest,
-        .written = written,
-        .writer_options = {.encoder = options->encoder,
-                           .encode_all = options->encode_all,
-                           .keep_blocks = options->keep_blocks,
-                           .v1_layer_size = options->v1_layer_size,
-                           .disk_size = disk->size,
-                           .joints = joints,
-                           .joint_count = disk->format == DISK_V2 ? disk->layer_count : 0,
-                           .sink = &behind.sink,
-                           .file = file},
-    };
-    feed_init(&work.feed, blobs, plan->kept > 0 ? sink : NULL, run->threads > 1);
-    work.feed.wants_copy = is_kept;
-    work.feed.context = &work;
-    work.pass = (struct pass){
+        lists->joints[i] = disk->layers[i].offset;
+    return 0;
+}
+
+static void pass_prepare(struct disk_work *work, struct run *run, const struct disk *disk,
+                         struct pass_chunk *chunks)
+{
+    const struct plan *plan = work->plan;
+    work->pass = (struct pass){
         .run = run,
         .disk = disk,
-        .feed = &work.feed,
+        .feed = &work->feed,
         .chunks = chunks,
         .chunk_count = plan->count,
         .hash_content = true,
-        .wants_blocks = plan->format != DISK_RAW && !options->encode_all,
-        .in_order = plan->format == DISK_V1 || options->disk_digest,
-        .context = &work,
+        .wants_blocks = plan->format != DISK_RAW && !work->options->encode_all,
+        .in_order = plan->format == DISK_V1 || work->options->disk_digest,
+        .context = work,
         .lane_open = lane_open,
         .lane_close = lane_close,
         .stage = stage_write,
         .work = lane_work,
     };
+    if (work->state != NULL) {
+        work->pass.matched = layers_matched;
+        work->pass.checkpoint_before = checkpoint_before;
+        work->pass.checkpoint_load = checkpoint_load;
+    }
+}
+
+int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
+                 const struct plan *plan, const struct convert_options *options,
+                 const struct disk_target *target, struct made_disk *ret, struct error *err)
+{
+    *ret = (struct made_disk){.chunks = NULL};
+    AUTO(lists_done) struct disk_lists lists = {.chunks = NULL};
+    AUTO(work_done)
+    struct disk_work work = {
+        .plan = plan,
+        .options = options,
+        .decode_kept = options->decode || options->disk_digest,
+        .state = target->state,
+    };
+    if (lists_init(&lists, disk, plan, err) < 0 ||
+        tracker_init(&work.tracker, run, target->state, plan->count, err) < 0)
+        return -1;
+    struct behind behind;
+    behind_init(&behind, target->sink, run->threads, target->uploads, run->threads > 1);
+    behind.committed = tracker_committed;
+    behind.context = &work.tracker;
+    work.written = lists.written;
+    work.found = lists.found;
+    work.writer_options = (struct writer_options){
+        .encoder = options->encoder,
+        .encode_all = options->encode_all,
+        .keep_blocks = options->keep_blocks,
+        .v1_layer_size = options->v1_layer_size,
+        .disk_size = disk->size,
+        .joints = lists.joints,
+        .joint_count = disk->format == DISK_V2 ? disk->layer_count : 0,
+        .sink = &behind.sink,
+        .file = target->file,
+    };
+    feed_init(&work.feed, blobs, plan->kept > 0 ? target->sink : NULL, run->threads > 1);
+    work.feed.wants_copy = is_kept;
+    work.feed.context = &work;
+    pass_prepare(&work, run, disk, lists.chunks);
+    find_done(&work);
     int status = run_work(&work, ret, err);
     if (status == 0)
         status = behind_wait(&behind, err);
     behind_done(&behind);
-    disk_done(&work.v1);
     if (status < 0)
         made_disk_done(ret);
     return status;
@@ -265,7 +376,7 @@ static int copy_piece(void *context, size_t lane, size_t piece, struct error *er
 }
 
 int convert_copy_blobs(struct run *run, const struct image *image, struct sink *sink,
-                       struct error *err)
+                       unsigned uploads, struct error *err)
 {
     struct copy_work work = {.run = run, .image = image};
     feed_init(&work.feed, image->blobs, sink, run->threads > 1);
@@ -275,6 +386,9 @@ int convert_copy_blobs(struct run *run, const struct image *image, struct sink *
         total += manifest->layers[i].blob.size;
     run_start_progress(run, total);
     size_t pieces = manifest->layer_count + 1;
-    size_t lanes = run->threads < LANES_MAX ? run->threads : LANES_MAX;
+    /* what waits for a network needs no core of its own */
+    size_t lanes = run->threads > uploads ? run->threads : uploads;
+    if (lanes > LANES_MAX)
+        lanes = LANES_MAX;
     return lanes_run(lanes < pieces ? lanes : pieces, pieces, copy_piece, &work, err);
 }

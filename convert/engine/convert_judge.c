@@ -112,7 +112,7 @@ static int judge_parts(const struct tart_image *tart, const struct convert_optio
 static int judge_stacked(enum transport destination, const struct convert_options *options,
                          struct error *err)
 {
-    if (destination != TRANSPORT_OCI)
+    if (!transport_has_manifests(destination))
         return error_set(err, ERROR_STACKED,
                          "a stacked image has no single disk that could be written as a file");
     if (options->to == CONVERT_TO_V1 || options->chunk_size != 0 || options->encode_all)
@@ -178,7 +178,7 @@ int convert_judge(const struct image *image, enum transport destination,
     if (image->manifest == NULL)
         return judge_disk_only(image, destination, options, err);
     if (options->to == CONVERT_TO_SAME) {
-        if (destination != TRANSPORT_OCI)
+        if (!transport_has_manifests(destination))
             return error_set(err, ERROR_USAGE, "--to same needs a destination that holds images");
         *ret_method = METHOD_COPIED;
         return 0;
@@ -197,8 +197,12 @@ int convert_judge(const struct image *image, enum transport destination,
     bool same_format = (tart->disk.format == DISK_V2 && options->to == CONVERT_TO_V2) ||
                        (tart->disk.format == DISK_V1 && options->to == CONVERT_TO_V1 &&
                         options->v1_layer_size == TART_V1_LAYER_SIZE);
-    if (destination == TRANSPORT_OCI && (tart->stacked || (same_format && layers_fit(&tart->disk) &&
-                                                           !asks_for_change(tart, options))))
+    bool as_it_is = transport_has_manifests(destination) &&
+                    (tart->stacked || (same_format && layers_fit(&tart->disk) &&
+                                       !asks_for_change(tart, options)));
+    if (as_it_is && !image->mended)
         *ret_method = METHOD_COPIED;
+    else if (as_it_is && tart->disk.format == DISK_V1)
+        *ret_method = METHOD_REWRITTEN;
     return 0;
 }

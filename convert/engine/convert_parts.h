@@ -6,12 +6,14 @@
 #include "convert/engine/convert.h"
 #include "convert/engine/pass.h"
 #include "convert/engine/plan.h"
+#include "convert/engine/state.h"
 
 /* --- convert_judge.c: what may be converted, and how --- */
 
 /* ERROR_… where this image must not go to such a destination (docs/formats/manifest.md, "What a
  * conversion does with what it meets"); else *ret_method: METHOD_COPIED, or METHOD_CONVERTED, which
- * the plan may find to be a rewrite. */
+ * the plan may find to be a rewrite; METHOD_REWRITTEN: a V1 disk's blobs under a new manifest
+ * (repair). */
 int convert_judge(const struct image *image, enum transport destination,
                   const struct convert_options *options, enum convert_method *ret_method,
                   struct error *err);
@@ -29,14 +31,69 @@ struct made_disk {
 
 void made_disk_done(struct made_disk *made);
 
-/* Makes or keeps every chunk of the plan. disk: the source's, its size known. Exactly one of sink
- * and file. */
-int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
-                 const struct plan *plan, const struct convert_options *options, struct sink *sink,
-                 struct disk_file *file, struct made_disk *ret, struct error *err);
+/* Where the disk goes; exactly one of sink and file. */
+struct disk_target {
+    struct sink *sink;
+    struct disk_file *file;
+    unsigned uploads; /* store_uploads */
+    /* V2 from a source with a manifest: what an earlier run finished is left out, what this one
+     * finishes is noted; the result is the same as without. NULL: none. */
+    struct state *state;
+};
 
-/* Copies every blob that the manifest names, each digest once. */
+/* Makes or keeps every chunk of the plan. disk: the source's, its size known. */
+int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
+                 const struct plan *plan, const struct convert_options *options,
+                 const struct disk_target *target, struct made_disk *ret, struct error *err);
+
+/* Copies every blob that the manifest names, each digest once. uploads: as in disk_target. */
 int convert_copy_blobs(struct run *run, const struct image *image, struct sink *sink,
-                       struct error *err);
+                       unsigned uploads, struct error *err);
+
+/* What is carried through the steps. */
+struct job {
+    struct run *run;
+    const struct convert_options *options;
+    const struct reference *from, *to;
+    struct store *source;
+    struct image image;
+    struct disk disk; /* the source's, its size known; shares the image's layers */
+    struct plan plan;
+    struct state *state;       /* NULL: none */
+    struct upload_watch watch; /* tells it of uploads */
+    struct store *destination;
+    struct bytes vm_config, nvram, image_config, manifest;
+    struct blob_id vm_config_id, nvram_id, image_config_id;
+    struct made_disk made;
+};
+
+/* --- convert_small.c: what is no disk: config.v1, NVRAM, image config, manifest --- */
+
+/* Into memory; nothing where the image has none. */
+int convert_read_vm_config(struct job *job, struct error *err);
+int convert_read_nvram(struct job *job, struct error *err);
+/* Moves config.v1, NVRAM and the image config into a destination that holds blobs. */
+int convert_put_small(struct job *job, struct sink *sink, struct error *err);
+int convert_make_manifest(struct job *job, struct error *err);
+
+/* --- convert_end.c: from everything being there to its being published --- */
+
+void convert_fill_summary(const struct job *job, struct conversion *ret);
+int convert_fill_proof(struct job *job, struct conversion *ret, struct error *err);
+/* Warns of signatures and the like, which are not copied. */
+int convert_tell_referrers(const struct job *job, enum convert_method method, struct error *err);
+/* By digest; 1, or 0 where a blob was lost meanwhile and all must be made again; -1. */
+int convert_stage(struct job *job, struct error *err);
+/* Every blob is fetched again from the destination, hashed and decoded. */
+int convert_read_back(struct job *job, const struct conversion *conversion, struct error *err);
+/* The visible step. */
+int convert_publish(struct job *job, struct conversion *ret, struct error *err);
+
+/* --- convert_state.c: where an earlier run of the same command left off --- */
+
+/* Finds or begins the state of this conversion, where it can have one. */
+int convert_begin_state(struct job *job, struct error *err);
+/* failed: what ended the run; where it can go on later, it says so. NULL: it is done. */
+void convert_end_state(struct job *job, struct error *failed);
 
 #endif

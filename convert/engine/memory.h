@@ -19,4 +19,11 @@ static inline uint64_t memory_of_lanes(unsigned lanes)
                               BEHIND_MEMORY + STORE_MEMORY);
 }
 
+/* What a destination that commits more than one output a lane at once adds (store_uploads). */
+static inline uint64_t memory_of_uploads(unsigned lanes, unsigned uploads)
+{
+    uint64_t more = uploads > lanes ? uploads - lanes : 0;
+    return more * ((BEHIND_MEMORY + STORE_MEMORY) / BEHIND_PER_LANE);
+}
+
 #endif

@@ -5,7 +5,8 @@
  * own stage
  *
  * The chunks are the asker's: any cut of the disk into neighbouring pieces. A run is a row of
- * chunks that begins where the reader can begin; runs go to lanes. */
+ * chunks that begins where the reader can begin; runs go to lanes. Chunks that are done already are
+ * left out, or, within a run, decoded and dropped: no stage but the disk's hash sees them. */
 #ifndef CONVERT_ENGINE_PASS_H
 #define CONVERT_ENGINE_PASS_H
 
@@ -17,6 +18,7 @@
 
 struct pass_chunk {
     uint64_t offset, length;
+    bool done;             /* set by the asker: nothing of it is wanted */
     struct digest content; /* filled by the pass, where it hashes content */
 };
 
@@ -29,7 +31,10 @@ struct pass_lane {
     struct pipeline pipeline;
     struct content content;
     bool content_begun;
-    size_t chunk, end; /* the reader's place in the run */
+    struct reader_options reading;
+    /* The reader's place: the next wanted chunk, and behind the last one of the run. */
+    size_t first, chunk, end;
+    uint64_t matched; /* what the reader told last */
 };
 
 struct pass {
@@ -50,17 +55,28 @@ struct pass {
     /* A stage behind the hashes; its context is the lane. batch->last says that chunk batch->chunk
      * is complete. */
     pipeline_stage *stage;
+    /* Told by the reading thread: the layers that lane's run (from lane->first on) has read below
+     * `end` have matched; checkpoint as reader_options tells it. With it a run reads on behind its
+     * last wanted chunk until the layer that this ends in has matched. */
+    int (*matched)(struct pass_lane *lane, uint64_t end, const struct checkpoint *checkpoint,
+                   struct error *err);
+    /* As in reader_options; with `context`. */
+    uint64_t (*checkpoint_before)(void *context, uint64_t offset);
+    int (*checkpoint_load)(void *context, uint64_t offset, struct checkpoint *ret,
+                           struct error *err);
     /* In place of pass_lane_run, which it may call. */
     int (*work)(struct pass_lane *lane, size_t first, size_t end, struct error *err);
 };
+
+#define PASS_DROPPED SIZE_MAX /* batch->chunk of what is decoded only to come further */
 
 /* Does the whole pass: as many lanes as the run allows and the disk makes useful. The first failure
  * in disk order is the one that is told. Progress is told as disk bytes; run_start_progress is the
  * asker's. */
 int pass_run(struct pass *pass, struct error *err);
 
-/* Reads the chunks first .. end - 1, which begin where the reader can begin. Checks the run's
- * signal, tells progress. */
+/* Reads the chunks first .. end - 1, first and last of which are wanted. Checks the run's signal,
+ * tells progress. */
 int pass_lane_run(struct pass_lane *lane, size_t first, size_t end, struct error *err);
 
 /* A copy of `disk` whose size is known. It shares the layers: no disk_done. A V1 image from before

@@ -8,6 +8,7 @@
 #include "formats/model/auto.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 struct look {
@@ -25,6 +26,7 @@ struct look {
     size_t chunk_count;
     bool damaged; /* a part of the disk could not be decoded; under lock while lanes run */
     pthread_mutex_t lock;
+    char *name; /* of a registry's image */
     uint8_t *head, *tail;
     size_t end_size; /* of each: as much as the disk has, at most GPT_HEAD_SIZE */
 };
@@ -369,12 +371,29 @@ static void look_done(struct look *look)
 {
     free(look->blobs);
     free(look->chunks);
+    free(look->name);
     free(look->head);
     free(look->tail);
     bytes_done(&look->image_config);
     bytes_done(&look->vm_config);
     image_done(&look->image);
     pthread_mutex_destroy(&look->lock);
+}
+
+/* As Tart would be told it, host and port aside. */
+static int name_note(struct look *look, const struct reference *reference, struct error *err)
+{
+    bool tag = reference->tag != NULL;
+    look->facts.repository_name = reference->tag;
+    if (reference->repository == NULL)
+        return 0;
+    if (asprintf(&look->name, "%s%s%s", reference->repository, tag ? ":" : "",
+                 tag ? reference->tag : "") < 0) {
+        look->name = NULL;
+        return error_memory(err);
+    }
+    look->facts.repository_name = look->name;
+    return 0;
 }
 
 static int look_all(struct look *look, struct store *store, const struct reference *reference,
@@ -388,10 +407,9 @@ static int look_all(struct look *look, struct store *store, const struct referen
         return findings_add_error(&look->result->findings, &found,
                                   "fetch the image again from where it came from", err);
     }
-    look->facts.repository_name = reference->tag;
     feed_init(&look->feed, look->image.blobs, NULL, look->run->threads > 1);
-    if (facts_prepare(look, err) < 0 || blobs_look(look, err) < 0 || disk_look(look, err) < 0 ||
-        judge(look, err) < 0)
+    if (name_note(look, reference, err) < 0 || facts_prepare(look, err) < 0 ||
+        blobs_look(look, err) < 0 || disk_look(look, err) < 0 || judge(look, err) < 0)
         return -1;
     return proof_look(look, err);
 }
@@ -401,7 +419,7 @@ int verify(struct run *run, const struct reference *reference, const struct veri
 {
     *ret = (struct verification){.misfit = ERROR_INIT};
     AUTO(store_close_auto) struct store *store = NULL;
-    struct store_options store_options = {.replace = false};
+    struct store_options store_options = {.network = options->network, .side = options->side};
     if (store_open_source(reference, &store_options, &store, err) < 0)
         return error_wrap(err, "%s", reference->text);
     struct look look = {.run = run, .options = options, .result = ret};

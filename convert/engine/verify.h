@@ -10,6 +10,8 @@
 struct verify_options {
     bool disk_digest;          /* hash the disk whole, also where nothing promises its digest */
     const struct proof *proof; /* hold the image against it; NULL: none */
+    struct network *network;   /* as store_options have them */
+    const struct network_side *side;
 };
 
 enum proof_fit { PROOF_NOT_HELD, PROOF_FITS, PROOF_MISFIT };

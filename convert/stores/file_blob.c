@@ -14,7 +14,8 @@ struct file_blob {
     struct blob blob;
     int fd;
     char *name;
-    uint64_t position; /* in the file, of the next piece */
+    uint64_t base;     /* in the file, of the blob's first byte */
+    uint64_t position; /* in the blob, of the next piece */
     uint8_t *buffer;   /* PIECE_SIZE, made by the first peek */
     size_t start, end; /* what of the buffer is not yet skipped */
 };
@@ -30,7 +31,8 @@ static int file_blob_peek(struct blob *blob, const uint8_t **ret_data, size_t *r
         if (file->buffer == NULL && (file->buffer = malloc(PIECE_SIZE)) == NULL)
             return error_memory(err);
         size_t size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        if (file_read_at(file->fd, file->name, file->position, file->buffer, size, err) < 0)
+        if (file_read_at(file->fd, file->name, file->base + file->position, file->buffer, size,
+                         err) < 0)
             return -1;
         file->position += size;
         file->start = 0;
@@ -50,7 +52,7 @@ static int file_blob_read_at(struct blob *blob, uint64_t offset, void *data, siz
                              struct error *err)
 {
     struct file_blob *file = (struct file_blob *)blob;
-    return file_read_at(file->fd, file->name, offset, data, size, err);
+    return file_read_at(file->fd, file->name, file->base + offset, data, size, err);
 }
 
 /* From offset to where the kernel says; a file that became shorter must not pass for one with a
@@ -59,20 +61,21 @@ static int file_blob_map(struct blob *blob, uint64_t offset, uint64_t *ret_lengt
                          struct error *err)
 {
     struct file_blob *file = (struct file_blob *)blob;
-    uint64_t end = blob->size;
-    off_t data = lseek(file->fd, (off_t)offset, SEEK_DATA);
-    *ret_hole = data > (off_t)offset || (data < 0 && errno == ENXIO);
-    if (data > (off_t)offset && (uint64_t)data < end)
-        end = (uint64_t)data;
-    if (data < 0 && errno == ENXIO && lseek(file->fd, 0, SEEK_END) < (off_t)end)
+    off_t start = (off_t)(file->base + offset);
+    off_t end = (off_t)(file->base + blob->size);
+    off_t data = lseek(file->fd, start, SEEK_DATA);
+    *ret_hole = data > start || (data < 0 && errno == ENXIO);
+    if (data > start && data < end)
+        end = data;
+    if (data < 0 && errno == ENXIO && lseek(file->fd, 0, SEEK_END) < end)
         return error_set(err, ERROR_IO, "%s has become shorter than %llu bytes", file->name,
                          (unsigned long long)end);
-    if (data == (off_t)offset) {
+    if (data == start) {
         off_t hole = lseek(file->fd, data, SEEK_HOLE);
-        if (hole > data && (uint64_t)hole < end)
-            end = (uint64_t)hole;
+        if (hole > data && hole < end)
+            end = hole;
     }
-    *ret_length = end - offset;
+    *ret_length = (uint64_t)(end - start);
     return 0;
 }
 
@@ -95,13 +98,20 @@ static const struct blob_ops file_blob_ops = {
 
 int file_blob_new(int fd, uint64_t size, const char *name, struct blob **ret, struct error *err)
 {
+    return file_blob_new_part(fd, 0, size, name, ret, err);
+}
+
+int file_blob_new_part(int fd, uint64_t offset, uint64_t size, const char *name, struct blob **ret,
+                       struct error *err)
+{
     AUTO_CLOSE int taken = fd;
     AUTO_FREE char *copy = strdup(name);
     AUTO_FREE struct file_blob *file = calloc(1, sizeof *file);
     if (copy == NULL || file == NULL)
         return error_memory(err);
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    (void)posix_fadvise(fd, (off_t)offset, (off_t)size, POSIX_FADV_SEQUENTIAL);
     file->blob = (struct blob){.ops = &file_blob_ops, .size = size};
+    file->base = offset;
     file->fd = fd_take(&taken);
     file->name = take_ptr(&copy);
     *ret = &take_ptr(&file)->blob;

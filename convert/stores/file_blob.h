@@ -9,5 +9,8 @@
 /* Takes fd over, also when it fails. size: of the file (a block device does not know its own).
  * name: for messages. */
 int file_blob_new(int fd, uint64_t size, const char *name, struct blob **ret, struct error *err);
+/* The same over a part of a file: size bytes from offset on. */
+int file_blob_new_part(int fd, uint64_t offset, uint64_t size, const char *name, struct blob **ret,
+                       struct error *err);
 
 #endif

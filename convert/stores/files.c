@@ -179,6 +179,25 @@ int place_open(const char *path, struct place *ret, struct error *err)
     return 0;
 }
 
+int place_open_file(const char *path, bool replace, struct place *ret, struct error *err)
+{
+    if (path[strlen(path) - 1] == '/')
+        return error_set(err, ERROR_DESTINATION, "%s names a folder, no file", path);
+    if (place_open(path, ret, err) < 0)
+        return -1;
+    struct stat stat;
+    if (fstatat(ret->folder, ret->name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT
+                   ? 0
+                   : error_set_errno(err, ERROR_DESTINATION, errno, "%s cannot be looked at", path);
+    if (!S_ISREG(stat.st_mode))
+        return error_set(err, ERROR_DESTINATION,
+                         "%s is no regular file; only a file can be replaced", path);
+    if (!replace)
+        return error_set(err, ERROR_EXISTS, "%s is there already; --replace replaces it", path);
+    return 0;
+}
+
 void place_done(struct place *place)
 {
     fd_close(&place->folder);

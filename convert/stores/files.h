@@ -69,6 +69,9 @@ struct place {
 /* ERROR_DESTINATION where the parent cannot be opened or written, or the path has no last name
  * ("/", "."). */
 int place_open(const char *path, struct place *ret, struct error *err);
+/* The same for a file, which is looked at: ERROR_EXISTS where one is there and replace was not
+ * given, ERROR_DESTINATION where something else is. */
+int place_open_file(const char *path, bool replace, struct place *ret, struct error *err);
 void place_done(struct place *place);
 
 #endif

@@ -11,9 +11,12 @@
 #include "formats/model/blobs.h"
 #include "formats/model/json.h"
 
-#define LAYOUT_INDEX_MAX (4u << 20)
-#define LAYOUT_TAG_NAME  "org.opencontainers.image.ref.name"
-#define LAYOUT_MARKER    "{\"imageLayoutVersion\":\"1.0.0\"}"
+#define LAYOUT_MARKER_NAME "oci-layout"
+#define LAYOUT_INDEX_NAME  "index.json"
+#define LAYOUT_MARKER_MAX  4096
+#define LAYOUT_INDEX_MAX   (4u << 20)
+#define LAYOUT_TAG_NAME    "org.opencontainers.image.ref.name"
+#define LAYOUT_MARKER      "{\"imageLayoutVersion\":\"1.0.0\"}"
 #define LAYOUT_EMPTY                                                                               \
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\","              \
     "\"manifests\":[]}"

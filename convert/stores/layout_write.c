@@ -10,8 +10,9 @@
  * manifest; .tartconv-XXXXXX in the layout where files without names are not to be had, removed by
  * the next run. index.json is the old one or the new one, and every blob under a digest is whole.
  * Must not change or remove what this run did not make, but for index.json and leftovers. */
+#include "convert/stores/backup.h"
+#include "convert/stores/image_load.h"
 #include "convert/stores/layout.h"
-#include "convert/stores/layout_index.h"
 #include "convert/stores/temporary.h"
 
 #include <errno.h>
@@ -76,8 +77,10 @@ static int is_empty_or_begun(const struct layout *layout, struct error *err)
     static const char *const in_sha256[] = {NULL};
     const struct {
         const char *folder;
-        const char *const *names;
-    } levels[] = {{".", in_folder}, {"blobs", in_blobs}, {"blobs/sha256", in_sha256}};
+        struct folder_content content;
+    } levels[] = {{".", {.names = in_folder}},
+                  {"blobs", {.names = in_blobs}},
+                  {"blobs/sha256", {.names = in_sha256}}};
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
         AUTO_CLOSE int folder = openat(layout->folder, levels[i].folder,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -85,7 +88,7 @@ static int is_empty_or_begun(const struct layout *layout, struct error *err)
             return errno == ENOENT;
         AUTO_FREE char *other = NULL;
         size_t count;
-        if (folder_find_other(folder, levels[i].names, &other, &count, err) < 0)
+        if (folder_find_other(folder, &levels[i].content, &other, &count, err) < 0)
             return -1;
         if (other != NULL)
             return 0;
@@ -147,7 +150,7 @@ static int get_folder(struct layout *layout, struct error *err)
 static int check_writable(const struct layout *layout, struct error *err)
 {
     if (faccessat(layout->folder, ".", W_OK | X_OK, AT_EACCESS) < 0 ||
-        faccessat(layout->blob_folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        faccessat(layout->blobs.folder, ".", W_OK | X_OK, AT_EACCESS) < 0)
         return error_set_errno(err, ERROR_DESTINATION, errno, "it cannot be written");
     return 0;
 }
@@ -157,7 +160,7 @@ static int prepare(struct layout *layout, struct error *err)
 {
     if (layout_open_blob_folder(layout, err) < 0)
         return refuse(err);
-    if (layout->blob_folder < 0)
+    if (layout->blobs.folder < 0)
         return error_set(err, ERROR_DESTINATION, "blobs/sha256 has gone away");
     if (check_writable(layout, err) < 0)
         return -1;
@@ -168,9 +171,9 @@ static int prepare(struct layout *layout, struct error *err)
     (void)flock(layout->marker,
                 LOCK_SH | LOCK_NB); /* a courtesy to others; publishing looks itself */
     temporaries_remove(layout->folder);
-    layout->nameless = temporary_can_be_nameless(layout->folder);
-    layout->store.sink = &layout->sink;
-    layout->store.blobs = &layout->blobs;
+    blob_folder_prepare(&layout->blobs, layout->folder, layout->made != MADE_NOTHING);
+    layout->store.sink = &layout->blobs.sink;
+    layout->store.blobs = &layout->blobs.blobs;
     flock(layout->folder, LOCK_UN);
     return 0;
 }
@@ -194,29 +197,6 @@ int layout_open_destination(const struct reference *reference, const struct stor
     return 0;
 }
 
-static int check_blob(const struct layout *layout, const struct blob_id *id, struct error *err)
-{
-    if (layout_has_blob(layout, id))
-        return 0;
-    char text[DIGEST_TEXT_SIZE];
-    digest_print(&id->digest, text);
-    return error_set(err, ERROR_BLOB_MISSING,
-                     "blob %s is no longer there, another program took it; run again", text);
-}
-
-/* No manifest is published whose blobs are not all there. */
-static int check_blobs(const struct layout *layout, const struct bytes *text, struct error *err)
-{
-    AUTO(manifest_free_auto) struct manifest *manifest = NULL;
-    if (manifest_parse(text->data, text->size, &manifest, err) < 0 ||
-        check_blob(layout, &manifest->config.blob, err) < 0)
-        return -1;
-    for (size_t i = 0; i < manifest->layer_count; i++)
-        if (check_blob(layout, &manifest->layers[i].blob, err) < 0)
-            return -1;
-    return 0;
-}
-
 static int write_index(const struct layout *layout, const struct json *index, struct error *err)
 {
     AUTO(bytes_done) struct bytes text;
@@ -227,6 +207,29 @@ static int write_index(const struct layout *layout, const struct json *index, st
     return file_sync(layout->folder, LAYOUT_INDEX_NAME, err);
 }
 
+/* In place: what the tag leads to gets the backup's name first. */
+static int keep_old(struct layout *layout, struct json *index, const struct blob_id *id,
+                    struct error *err)
+{
+    const struct json *entry;
+    struct blob_id old;
+    if (layout_index_pick(index, layout->tag, &entry, err) < 0 ||
+        layout_entry_blob(entry, &old, err) < 0)
+        return -1;
+    if (digest_equal(&old.digest, &id->digest))
+        return 0;
+    if (backup_fits(layout->backup_tag, layout->tag, &old.digest))
+        return error_set(err, ERROR_EXISTS,
+                         "the tag %s keeps what another tag led to before; it is never moved",
+                         layout->tag);
+    const char *slash = strrchr(layout->path, '/');
+    bool changed;
+    return backup_name(layout->backup_tag, layout->tag, slash != NULL ? slash + 1 : layout->path,
+                       &old.digest, layout->store.backup, err) < 0
+               ? -1
+               : layout_index_add(index, layout->store.backup, &old, false, &changed, err);
+}
+
 static int publish_locked(struct layout *layout, const struct bytes *text, struct error *err)
 {
     struct blob_id id = {.has_digest = true, .size = text->size};
@@ -234,13 +237,15 @@ static int publish_locked(struct layout *layout, const struct bytes *text, struc
     bool changed;
     if (digest_of(text->data, text->size, &id.digest, err) < 0 ||
         layout_read_index(layout, &index, err) < 0 ||
-        layout_index_add(index, layout->tag, &id, layout->replace, &changed, err) < 0)
+        (layout->in_place && keep_old(layout, index, &id, err) < 0) ||
+        layout_index_add(index, layout->tag, &id, layout->replace || layout->in_place, &changed,
+                         err) < 0)
         return -1;
-    if (!changed && layout_has_blob(layout, &id))
+    if (!changed && blob_folder_has(&layout->blobs, &id))
         return 0;
-    if (check_blobs(layout, text, err) < 0 ||
-        sink_put(&layout->sink, text->data, text->size, &id, err) < 0 ||
-        file_sync(layout->blob_folder, "blobs/sha256", err) < 0)
+    if (image_check_blobs(&layout->blobs.sink, text, err) < 0 ||
+        sink_put(&layout->blobs.sink, text->data, text->size, &id, err) < 0 ||
+        file_sync(layout->blobs.folder, "blobs/sha256", err) < 0)
         return -1;
     return changed ? write_index(layout, index, err) : 0;
 }
@@ -281,11 +286,7 @@ static void unmake_locked(struct layout *layout)
     /* Without the marker's lock this run never let go of the folder's: nobody else can be here. */
     if (layout->marker >= 0 && flock(layout->marker, LOCK_EX | LOCK_NB) < 0)
         return;
-    for (size_t i = 0; i < layout->linked_count; i++) {
-        char name[DIGEST_TEXT_SIZE];
-        digest_print_hex(&layout->linked[i], name);
-        unlinkat(layout->blob_folder, name, 0);
-    }
+    blob_folder_empty(&layout->blobs);
     if (unlinkat(layout->folder, "blobs/sha256", AT_REMOVEDIR) < 0)
         return;
     unlinkat(layout->folder, "blobs", AT_REMOVEDIR);

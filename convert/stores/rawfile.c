@@ -128,26 +128,6 @@ static int rawfile_load(struct store *store, struct image *ret, struct error *er
     return local_source_load(&raw->source, ret, err);
 }
 
-/* Opens the place of one file to be written and looks at what is there. */
-static int place_prepare(const char *path, bool replace, struct place *ret, struct error *err)
-{
-    if (path[strlen(path) - 1] == '/')
-        return error_set(err, ERROR_DESTINATION, "%s names a folder, no file", path);
-    if (place_open(path, ret, err) < 0)
-        return -1;
-    struct stat stat;
-    if (fstatat(ret->folder, ret->name, &stat, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT
-                   ? 0
-                   : error_set_errno(err, ERROR_DESTINATION, errno, "%s cannot be looked at", path);
-    if (!S_ISREG(stat.st_mode))
-        return error_set(err, ERROR_DESTINATION,
-                         "%s is no regular file; only a file can be replaced", path);
-    if (!replace)
-        return error_set(err, ERROR_EXISTS, "%s is there already; --replace replaces it", path);
-    return 0;
-}
-
 static bool place_same(const struct place *a, const struct place *b)
 {
     struct stat stat_a, stat_b;
@@ -162,11 +142,11 @@ static int rawfile_open_destination(const struct reference *reference,
 {
     AUTO(rawfile_free) struct rawfile *raw = NULL;
     if (rawfile_new(reference, options, &raw, err) < 0 ||
-        place_prepare(raw->path, raw->replace, &raw->place, err) < 0 ||
+        place_open_file(raw->path, raw->replace, &raw->place, err) < 0 ||
         (raw->vm_config_path != NULL &&
-         place_prepare(raw->vm_config_path, raw->replace, &raw->vm_config_place, err) < 0) ||
+         place_open_file(raw->vm_config_path, raw->replace, &raw->vm_config_place, err) < 0) ||
         (raw->nvram_path != NULL &&
-         place_prepare(raw->nvram_path, raw->replace, &raw->nvram_place, err) < 0))
+         place_open_file(raw->nvram_path, raw->replace, &raw->nvram_place, err) < 0))
         return -1;
     if (place_same(&raw->place, &raw->vm_config_place) ||
         place_same(&raw->place, &raw->nvram_place) ||

@@ -2,10 +2,10 @@
  * of them does. */
 #include "convert/stores/store.h"
 
-static const struct store_ops *const back_ends[] = {
-    [TRANSPORT_OCI] = &layout_store_ops,
-    [TRANSPORT_VM] = &vmdir_store_ops,
-    [TRANSPORT_RAW] = &rawfile_store_ops,
+static const struct store_ops *const back_ends[TRANSPORT_COUNT] = {
+    [TRANSPORT_OCI] = &layout_store_ops,      [TRANSPORT_VM] = &vmdir_store_ops,
+    [TRANSPORT_RAW] = &rawfile_store_ops,     [TRANSPORT_REGISTRY] = &registry_store_ops,
+    [TRANSPORT_ARCHIVE] = &archive_store_ops, [TRANSPORT_DIR] = &dir_store_ops,
 };
 
 const struct disk *image_disk(const struct image *image)
@@ -48,6 +48,12 @@ int store_load(struct store *store, struct image *ret, struct error *err)
     return store->ops->load(store, ret, err);
 }
 
+int store_load_tolerant(struct store *store, struct image *ret, struct error *err)
+{
+    *ret = (struct image){.tolerant = true};
+    return store->ops->load(store, ret, err);
+}
+
 int store_open_destination(const struct reference *reference, const struct store_options *options,
                            struct store **ret, struct error *err)
 {
@@ -69,6 +75,33 @@ struct disk_file *store_disk_file(struct store *store)
 struct blobs *store_blobs(struct store *store)
 {
     return store->blobs;
+}
+
+unsigned store_uploads(const struct store *store)
+{
+    return store->uploads;
+}
+
+int store_unmoved(struct store *store, struct error *err)
+{
+    return store->ops->unmoved == NULL ? 1 : store->ops->unmoved(store, err);
+}
+
+int store_referrers(struct store *store, struct bytes *ret, struct error *err)
+{
+    return store->ops->referrers == NULL ? 0 : store->ops->referrers(store, ret, err);
+}
+
+int store_stage(struct store *store, const struct publication *publication, store_lost *lost,
+                void *context, struct error *err)
+{
+    return store->ops->stage == NULL ? 1
+                                     : store->ops->stage(store, publication, lost, context, err);
+}
+
+const char *store_backup(const struct store *store)
+{
+    return store->backup;
 }
 
 int store_publish(struct store *store, const struct publication *publication, struct error *err)

@@ -132,7 +132,13 @@ int temporary_write(int folder, const char *name, const void *data, size_t size,
     return temporary_rename(&temporary, folder, name, replace, err);
 }
 
-static void leftovers_remove(int folder, void (*remove)(int folder, const char *name))
+static bool is_blob_name(const char *name)
+{
+    return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}
+
+static void names_remove(int folder, bool (*is_one)(const char *name),
+                         void (*remove)(int folder, const char *name))
 {
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -142,7 +148,7 @@ static void leftovers_remove(int folder, void (*remove)(int folder, const char *
     }
     struct dirent *entry;
     while ((entry = readdir(stream)) != NULL)
-        if (temporary_is_name(entry->d_name))
+        if (is_one(entry->d_name))
             remove(folder, entry->d_name);
     closedir(stream);
 }
@@ -175,15 +181,21 @@ static void leftover_remove(int folder, const char *name)
         folder_remove(folder, name, fd);
 }
 
+static void file_remove(int folder, const char *name)
+{
+    unlinkat(folder, name, 0);
+}
+
 void folder_remove(int parent, const char *name, int folder)
 {
     static const char *const files[] = {
         "config.json",        "disk.img",   "nvram.bin",  "manifest.json",
-        ".explicitly-pulled", "index.json", "oci-layout",
+        ".explicitly-pulled", "index.json", "oci-layout", "version",
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlinkat(folder, files[i], 0);
-    leftovers_remove(folder, leftover_remove_file);
+    names_remove(folder, temporary_is_name, leftover_remove_file);
+    names_remove(folder, is_blob_name, file_remove);
     unlinkat(folder, "blobs/sha256", AT_REMOVEDIR);
     unlinkat(folder, "blobs", AT_REMOVEDIR);
     unlinkat(parent, name, AT_REMOVEDIR);
@@ -191,7 +203,7 @@ void folder_remove(int parent, const char *name, int folder)
 
 void temporaries_remove(int folder)
 {
-    leftovers_remove(folder, leftover_remove);
+    names_remove(folder, temporary_is_name, leftover_remove);
 }
 
 bool temporary_can_be_nameless(int folder)
@@ -212,9 +224,11 @@ int nameless_link(int fd, int folder, const char *name)
     return linkat(AT_FDCWD, path, folder, name, AT_SYMLINK_FOLLOW);
 }
 
-static bool name_listed(const char *const *names, const char *name)
+static bool content_has(const struct folder_content *content, const char *name)
 {
-    for (; *names != NULL; names++)
+    if (content->blobs && is_blob_name(name))
+        return true;
+    for (const char *const *names = content->names; *names != NULL; names++)
         if (strcmp(*names, name) == 0)
             return true;
     return false;
@@ -226,8 +240,8 @@ static void closedir_auto(DIR **stream)
         closedir(*stream);
 }
 
-int folder_find_other(int folder, const char *const *names, char **ret_other, size_t *ret_count,
-                      struct error *err)
+int folder_find_other(int folder, const struct folder_content *content, char **ret_other,
+                      size_t *ret_count, struct error *err)
 {
     *ret_other = NULL;
     *ret_count = 0;
@@ -241,7 +255,7 @@ int folder_find_other(int folder, const char *const *names, char **ret_other, si
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
             temporary_is_name(entry->d_name))
             continue;
-        if (name_listed(names, entry->d_name)) {
+        if (content_has(content, entry->d_name)) {
             ++*ret_count;
             continue;
         }

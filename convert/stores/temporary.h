@@ -52,9 +52,15 @@ void temporaries_remove(int folder);
  * anything else is there. */
 void folder_remove(int parent, const char *name, int folder);
 
-/* The first name in the folder that is not in names (NULL-terminated) and no temporary of ours:
- * *ret_other, to be freed; NULL where there is none. *ret_count: how many of names are there. */
-int folder_find_other(int folder, const char *const *names, char **ret_other, size_t *ret_count,
-                      struct error *err);
+/* What may lie in a folder. */
+struct folder_content {
+    const char *const *names; /* NULL-terminated */
+    bool blobs;               /* and names of 64 hex digits */
+};
+
+/* The first name in the folder that is not of content and no temporary of ours: *ret_other, to be
+ * freed; NULL where there is none. *ret_count: how many of content are there. */
+int folder_find_other(int folder, const struct folder_content *content, char **ret_other,
+                      size_t *ret_count, struct error *err);
 
 #endif

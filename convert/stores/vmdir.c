@@ -2,12 +2,10 @@
  * in a folder. An entry's manifest.json and .explicitly-pulled are passed over: the files are the
  * image.
  *
- * What a kill may leave: .tartconv-XXXXXX beside the folder: a directory not finished, or the old
- * one just replaced. The next run that writes there removes it. The folder itself is the old one or
- * the new one, whole. Must not know what the files hold. */
+ * Written as new_folder.h says. Must not know what the files hold. */
 #include "convert/stores/disk_out.h"
 #include "convert/stores/local_source.h"
-#include "convert/stores/temporary.h"
+#include "convert/stores/new_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,9 +26,7 @@ struct vmdir {
     char *path;
     struct local_source source;
     /* destination */
-    bool replace, exchange; /* exchange: a directory is there that gives way */
-    struct place place;
-    struct temporary temporary; /* the new directory */
+    struct new_folder folder;
     int disk;
     struct disk_out out;
 };
@@ -42,8 +38,7 @@ static void vmdir_free(struct vmdir **vmdir)
         return;
     local_source_done(&vm->source);
     fd_close(&vm->disk);
-    temporary_done(&vm->temporary);
-    place_done(&vm->place);
+    new_folder_done(&vm->folder);
     free(vm->path);
     free(vm);
     *vmdir = NULL;
@@ -55,17 +50,14 @@ static void vmdir_close(struct store *store)
     vmdir_free(&vm);
 }
 
-static int vmdir_new(const struct reference *reference, const struct store_options *options,
-                     struct vmdir **ret, struct error *err)
+static int vmdir_new(const struct reference *reference, struct vmdir **ret, struct error *err)
 {
     AUTO(vmdir_free) struct vmdir *vm = calloc(1, sizeof *vm);
     if (vm == NULL)
         return error_memory(err);
     vm->store.ops = &vmdir_store_ops;
-    vm->replace = options->replace;
     vm->disk = -1;
-    vm->place = (struct place)PLACE_INIT;
-    vm->temporary = (struct temporary)TEMPORARY_INIT;
+    vm->folder = (struct new_folder)NEW_FOLDER_INIT;
     local_source_init(&vm->source);
     vm->path = strdup(reference->path);
     if (vm->path == NULL)
@@ -77,8 +69,9 @@ static int vmdir_new(const struct reference *reference, const struct store_optio
 static int vmdir_open_source(const struct reference *reference, const struct store_options *options,
                              struct store **ret, struct error *err)
 {
+    (void)options;
     struct vmdir *vm;
-    if (vmdir_new(reference, options, &vm, err) < 0)
+    if (vmdir_new(reference, &vm, err) < 0)
         return -1;
     *ret = &vm->store;
     return 0;
@@ -142,105 +135,29 @@ static int vmdir_load(struct store *store, struct image *ret, struct error *err)
     return 0;
 }
 
-/* A mount point cannot be renamed away; better known now than after hours. */
-static bool is_mount_point(int parent, const char *name)
-{
-    struct statx stat;
-    return statx(parent, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &stat) == 0 &&
-           (stat.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 &&
-           (stat.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-static int exchange(int parent, const char *a, const char *b)
-{
-    return renameat2(parent, a, parent, b, RENAME_EXCHANGE);
-}
-
-/* Whether two folders here can be exchanged in one step: tried with two empty ones. */
-static int probe_exchange(int parent, struct error *err)
-{
-    AUTO(temporary_done) struct temporary a = TEMPORARY_INIT;
-    AUTO(temporary_done) struct temporary b = TEMPORARY_INIT;
-    if (temporary_folder(parent, &a, err) < 0 || temporary_folder(parent, &b, err) < 0)
-        return -1;
-    if (exchange(parent, a.name, b.name) < 0)
-        return error_set_errno(err, ERROR_DESTINATION, errno,
-                               "this file system cannot replace a folder in one step; remove it "
-                               "first, or name a new one");
-    return 0;
-}
-
-/* Looks at a folder that bears the name: only a VM directory without anything else may give way. */
-static int check_old(struct vmdir *vm, struct error *err)
-{
-    static const char *const names[] = {CONFIG_NAME, DISK_NAME,   NVRAM_NAME,
-                                        RECORD_NAME, PULLED_NAME, NULL};
-    AUTO_CLOSE int folder =
-        openat(vm->place.folder, vm->place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0 && errno == ENOENT)
-        return 0;
-    if (folder < 0)
-        return error_set_errno(err, ERROR_DESTINATION, errno, "it cannot be opened as a folder");
-    if (is_mount_point(vm->place.folder, vm->place.name))
-        return error_set(err, ERROR_DESTINATION,
-                         "it is a mount point, which cannot be replaced; name a new folder in it");
-    AUTO_FREE char *other = NULL;
-    size_t count;
-    if (folder_find_other(folder, names, &other, &count, err) < 0)
-        return -1;
-    vm->exchange = count > 0;
-    if (other != NULL)
-        return error_set(err, vm->replace ? ERROR_DESTINATION : ERROR_EXISTS,
-                         "it is there already and holds %s, which is not ours to remove; name a "
-                         "new folder",
-                         other);
-    if (count > 0 && !file_is_there(folder, DISK_NAME))
-        return error_set(err, ERROR_DESTINATION, "it is there already and is no VM directory");
-    if (count > 0 && !vm->replace)
-        return error_set(err, ERROR_EXISTS, "it is there already; --replace replaces it");
-    return vm->exchange ? probe_exchange(vm->place.folder, err) : 0;
-}
-
-static int begin(struct vmdir *vm, struct error *err)
-{
-    if (check_old(vm, err) < 0)
-        return -1;
-    temporaries_remove(vm->place.folder);
-    if (temporary_folder(vm->place.folder, &vm->temporary, err) < 0)
-        return -1;
-    vm->disk = openat(vm->temporary.fd, DISK_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (vm->disk < 0)
-        return error_set_errno(err, ERROR_DESTINATION, errno, DISK_NAME " cannot be made");
-    disk_out_init(&vm->out, vm->disk, DISK_NAME);
-    vm->store.file = &vm->out.file;
-    return 0;
-}
+static const struct folder_kind vm_directory = {
+    .name = "VM directory",
+    .sign = DISK_NAME,
+    .content = {.names = (const char *const[]){CONFIG_NAME, DISK_NAME, NVRAM_NAME, RECORD_NAME,
+                                               PULLED_NAME, NULL}},
+};
 
 static int vmdir_open_destination(const struct reference *reference,
                                   const struct store_options *options, struct store **ret,
                                   struct error *err)
 {
     AUTO(vmdir_free) struct vmdir *vm = NULL;
-    if (vmdir_new(reference, options, &vm, err) < 0 ||
-        place_open(reference->path, &vm->place, err) < 0)
+    if (vmdir_new(reference, &vm, err) < 0 ||
+        new_folder_begin(vm->path, &vm_directory, options->replace, &vm->folder, err) < 0)
         return -1;
-    if (begin(vm, err) < 0)
-        return error_wrap(err, "VM directory %s", vm->path);
+    vm->disk =
+        openat(vm->folder.temporary.fd, DISK_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (vm->disk < 0)
+        return error_set_errno(err, ERROR_DESTINATION, errno,
+                               "VM directory %s: " DISK_NAME " cannot be made", vm->path);
+    disk_out_init(&vm->out, vm->disk, DISK_NAME);
+    vm->store.file = &vm->out.file;
     *ret = &take_ptr(&vm)->store;
-    return 0;
-}
-
-/* The new directory takes the name; the old one, now under the temporary's, goes away. */
-static int put_in_place(struct vmdir *vm, struct error *err)
-{
-    if (!vm->exchange)
-        return temporary_rename(&vm->temporary, vm->place.folder, vm->place.name, true, err);
-    AUTO_CLOSE int old =
-        openat(vm->place.folder, vm->place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (old < 0 || exchange(vm->place.folder, vm->temporary.name, vm->place.name) < 0)
-        return error_set_errno(err, ERROR_DESTINATION, errno, "it cannot be replaced");
-    folder_remove(vm->place.folder, vm->temporary.name, old);
-    vm->temporary.name[0] = '\0';
     return 0;
 }
 
@@ -250,14 +167,14 @@ static int publish_files(struct vmdir *vm, const struct publication *publication
         return error_set(err, ERROR_USAGE,
                          "it needs a vm config and an NVRAM, and the source has no %s",
                          publication->vm_config == NULL ? "vm config" : "NVRAM");
+    int folder = vm->folder.temporary.fd;
     if (disk_out_finish(&vm->out, publication->disk_size, err) < 0 ||
-        temporary_write(vm->temporary.fd, CONFIG_NAME, publication->vm_config->data,
+        temporary_write(folder, CONFIG_NAME, publication->vm_config->data,
                         publication->vm_config->size, false, err) < 0 ||
-        temporary_write(vm->temporary.fd, NVRAM_NAME, publication->nvram->data,
-                        publication->nvram->size, false, err) < 0 ||
-        file_sync(vm->temporary.fd, vm->path, err) < 0 || put_in_place(vm, err) < 0)
+        temporary_write(folder, NVRAM_NAME, publication->nvram->data, publication->nvram->size,
+                        false, err) < 0)
         return -1;
-    return file_sync(vm->place.folder, vm->path, err);
+    return new_folder_put(&vm->folder, err);
 }
 
 static int vmdir_publish(struct store *store, const struct publication *publication,

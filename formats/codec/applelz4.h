@@ -62,6 +62,26 @@ uint64_t applelz4_decoder_decoded(const struct applelz4_decoder *decoder);
 uint64_t applelz4_decoder_block_start(const struct applelz4_decoder *decoder);
 uint64_t applelz4_decoder_last_start(const struct applelz4_decoder *decoder);
 
+/* What a decoder must know to go on at a byte of the stream when all before it was used up and
+ * given out. */
+#define APPLELZ4_PENDING_MAX (APPLELZ4_HEADER_BLOCK + APPLELZ4_ENCODED_MAX)
+struct applelz4_state {
+    uint64_t consumed; /* bytes of the stream */
+    uint64_t decoded;  /* bytes of disk */
+    uint64_t last_start, block_number;
+    bool zeros;                            /* the history is 64 KiB of zeros */
+    uint8_t history[APPLELZ4_WINDOW];      /* the last bytes of disk; zeros before the first */
+    uint8_t pending[APPLELZ4_PENDING_MAX]; /* of a block that began before */
+    size_t pending_size;
+};
+
+/* False where there is nothing to go on from: the end mark was read, a decoded block was not given
+ * out whole, or the pending bytes of a foreign block are too many. */
+bool applelz4_decoder_save(const struct applelz4_decoder *decoder, struct applelz4_state *ret);
+/* In place of reset. Takes any bytes: -1 where no stream leads to such a state. */
+int applelz4_decoder_restore(struct applelz4_decoder *decoder, const struct applelz4_state *state,
+                             struct error *err);
+
 /* Decodes one whole block (header included, at most BLOCK_SIZE decoded) whose history is the
  * `history` bytes directly before `output`. Writes at most capacity bytes; returns how many, or -1:
  * it is no valid block of that size. */

@@ -2,56 +2,23 @@
  * knows blocks and their 64 KiB of history; where a stream's bytes come from, and where a chunk of
  * the disk ends, is not its business.
  */
-#include "formats/codec/history.h"
+#include "formats/codec/decoder.h"
 
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-struct applelz4_decoder {
-    uint64_t disk_offset;  /* of the stream's first decoded byte, for messages */
-    uint64_t consumed;     /* bytes of the stream */
-    uint64_t block_start;  /* the stream's byte at which the block in hand begins */
-    uint64_t last_start;   /* the same of the block before */
-    uint64_t block_number; /* of the block in hand */
-    uint64_t decoded;      /* bytes */
-    bool ended;            /* the end mark was read */
-
-    struct history history;
-
-    /* A block of which the input has shown a part only. */
-    uint8_t *pending;
-    size_t pending_size, pending_capacity;
-
-    /* A decoded block that did not fit the batch, given out in pieces. */
-    uint8_t *aside;
-    size_t aside_size, aside_given, aside_capacity;
-
-    /* The encoded bytes that are known to give BLOCK_SIZE zeros after 64 KiB of zeros. */
-    uint8_t zero_block[APPLELZ4_HEADER_BLOCK + APPLELZ4_ENCODED_MAX];
-    size_t zero_block_size; /* 0: none yet */
-};
-
-struct block {
-    const uint8_t *bytes; /* header included */
-    size_t size;
-    uint32_t decoded_size;
-    enum applelz4_magic magic;
-};
-
-#define PENDING_CAPACITY (APPLELZ4_HEADER_BLOCK + APPLELZ4_ENCODED_MAX)
-
 struct applelz4_decoder *applelz4_decoder_new(struct error *err)
 {
     struct applelz4_decoder *decoder = calloc(1, sizeof *decoder);
     if (decoder != NULL)
-        decoder->pending = malloc(PENDING_CAPACITY);
+        decoder->pending = malloc(APPLELZ4_PENDING_MAX);
     if (decoder == NULL || decoder->pending == NULL) {
         error_memory(err);
         return applelz4_decoder_free(decoder);
     }
-    decoder->pending_capacity = PENDING_CAPACITY;
+    decoder->pending_capacity = APPLELZ4_PENDING_MAX;
     return decoder;
 }
 
@@ -125,10 +92,8 @@ static uint64_t encoded_limit(uint32_t decoded)
     return (uint64_t)decoded + decoded / 255 + 16;
 }
 
-/* Reads the header of a block from `bytes`, of which `size` are there. Returns the size of the
- * whole block, or how many bytes are needed to know more (then > size), or -1. */
-static int64_t block_header(const struct applelz4_decoder *decoder, const uint8_t *bytes,
-                            size_t size, struct block *ret, struct error *err)
+int64_t decoder_block_size(const struct applelz4_decoder *decoder, const uint8_t *bytes,
+                           size_t size, struct block *ret, struct error *err)
 {
     if (size < APPLELZ4_MAGIC_SIZE)
         return APPLELZ4_MAGIC_SIZE;
@@ -176,7 +141,7 @@ static int block_gather(struct applelz4_decoder *decoder, const uint8_t **input,
                         struct block *ret, struct error *err)
 {
     if (decoder->pending_size == 0) {
-        int64_t needed = block_header(decoder, *input, *size, ret, err);
+        int64_t needed = decoder_block_size(decoder, *input, *size, ret, err);
         if (needed < 0)
             return -1;
         if ((uint64_t)needed <= *size) {
@@ -186,7 +151,8 @@ static int block_gather(struct applelz4_decoder *decoder, const uint8_t **input,
         }
     }
     for (;;) {
-        int64_t needed = block_header(decoder, decoder->pending, decoder->pending_size, ret, err);
+        int64_t needed =
+            decoder_block_size(decoder, decoder->pending, decoder->pending_size, ret, err);
         if (needed < 0)
             return -1;
         if ((size_t)needed == decoder->pending_size) {

@@ -31,6 +31,7 @@
     X(ERROR_NOT_TART, "not-tart", 63)                                                              \
     X(ERROR_FOREIGN_LAYER, "foreign-layer", 63)                                                    \
     X(ERROR_STACKED, "stacked", 63)                                                                \
+    X(ERROR_REPOSITORY_MISSING, "repository-missing", 66)                                          \
     /* damage: the image itself is wrong */                                                        \
     X(ERROR_LAYOUT_INVALID, "layout-invalid", 2)                                                   \
     X(ERROR_JSON_SYNTAX, "json-syntax", 2)                                                         \
@@ -64,7 +65,18 @@
     X(ERROR_DESTINATION, "destination", 73)                                                        \
     X(ERROR_IO, "io", 74)                                                                          \
     X(ERROR_MEMORY, "memory", 74)                                                                  \
+    X(ERROR_TAG_MOVED, "tag-moved", 73)                                                            \
+    X(ERROR_TAG_IMMUTABLE, "tag-immutable", 73)                                                    \
     X(ERROR_LOCKED, "locked", 75)                                                                  \
+    X(ERROR_RATE_LIMIT, "rate-limit", 75)                                                          \
+    X(ERROR_QUOTA, "quota", 75)                                                                    \
+    X(ERROR_STOPPED, "stopped", 75)                                                                \
+    /* the network */                                                                              \
+    X(ERROR_UNREACHABLE, "unreachable", 69)                                                        \
+    X(ERROR_TLS, "tls", 69)                                                                        \
+    X(ERROR_REGISTRY, "registry", 76)                                                              \
+    X(ERROR_CREDENTIALS, "credentials", 77)                                                        \
+    X(ERROR_SETTINGS, "settings", 78)                                                              \
     X(ERROR_INTERRUPTED, "interrupted", 130)
 
 enum error_class {

@@ -11,6 +11,11 @@ test_file=${0##*/}
 work=$(mktemp -d "$parent/${test_file%.t}-t.XXXXXX") || exit 1
 trap 'cd /; rm -rf "$work"' EXIT
 cd "$work" || exit 1
+# no settings, credentials, states or proxies of whoever runs the tests
+export HOME="$work/.home" XDG_CONFIG_HOME="$work/.home/.config" XDG_STATE_HOME="$work/.home/.local/state"
+unset XDG_RUNTIME_DIR REGISTRY_AUTH_FILE DOCKER_CONFIG TART_REGISTRY_USERNAME TART_REGISTRY_PASSWORD \
+    TART_REGISTRY_HOSTNAME HTTP_PROXY http_proxy HTTPS_PROXY https_proxy ALL_PROXY all_proxy
+mkdir "$HOME"
 count=0
 
 # ok NAME COMMAND...: the command succeeds.

@@ -39,7 +39,8 @@ ok 'convert: again' run 0 convert --format json --chunk-size 2MiB --disk-digest 
 json '... as a document' '.kind == "conversion" and .version == 1 and .method == "converted" and .decoded
     and .disk_size == 5242880 and .layers_made == 3 and .layers_kept == 0 and .blocks_encoded > 0
     and (.destination | .reference == "oci:l:v2" and (.digest | startswith("sha256:")))
-    and (.disk_digest | startswith("sha256:")) and .dropped_layers == [] and .left_out == null'
+    and (.disk_digest | startswith("sha256:")) and .dropped_layers == [] and .left_out == null
+    and .tags == [] and .backup_tag == null'
 ok '... that begins as all do' grep -q '^{"kind":"conversion","version":1,' out
 ok '... with the same proof' cmp p q
 ok 'convert: a copy says that it is one' run 0 convert oci:l:v2 oci:m:copy
@@ -52,6 +53,9 @@ ok '... with its companions' sh -c 'cmp disk vm/disk.img && cmp c vm/config.json
 ok 'convert: a disk without them' run 0 convert oci:l:v2 raw:alone
 ok '... says what was left out' grep -q 'left out.*config.v1, NVRAM' err
 ok 'convert: an existing tag' run 73 convert oci:l:v1 oci:l:v2
+ok 'convert: in place' sh -c 'cp -R l k && "$1" convert --format json --in-place --chunk-size 2MiB oci:k:v1 >out 2>err' sh "$tartconv"
+json '... tells the backup' '.backup_tag | test("^v1-before-[0-9a-f]{8}$")'
+ok '... in a line, too' grep -q 'led to before is tagged v1-before-' err
 ok 'convert: a dry run' run 0 convert --dry-run --proof r --digestfile e oci:l:v1 oci:l:dry
 ok '... says what would be done' only 'oci:l:dry would be converted: 5242880 bytes of disk, .*'
 ok '... and writes nothing' sh -c '[ ! -e r ] && [ ! -e e ] && ! grep -q dry l/index.json'

@@ -1,5 +1,5 @@
-/* layout_fixture.h: layouts with small Tart images for tests: made by the stores, or by hand, and
- * looked at. */
+/* layout_fixture.h: layouts (and archives, and skopeo's folders) with small Tart images for tests:
+ * made by the stores, or by hand, and looked at. */
 #ifndef TESTS_UNIT_LAYOUT_FIXTURE_H
 #define TESTS_UNIT_LAYOUT_FIXTURE_H
 
@@ -13,14 +13,17 @@
 
 static const struct store_options no_options;
 
+/* Of what the names are references. */
+static const char *transport_word = "oci";
+
 static inline struct store *open_layout(const char *name, const char *tag, bool destination,
                                         const struct store_options *options, struct error *err)
 {
     char text[600];
     struct reference reference;
     struct store *store = NULL;
-    snprintf(text, sizeof text, "oci:%s%s%s", in_tempdir("%s", name), tag == NULL ? "" : ":",
-             tag == NULL ? "" : tag);
+    snprintf(text, sizeof text, "%s:%s%s%s", transport_word, in_tempdir("%s", name),
+             tag == NULL ? "" : ":", tag == NULL ? "" : tag);
     assert_int_equal(reference_parse(text, &reference, err), 0);
     if (destination)
         (void)store_open_destination(&reference, options, &store, err);

@@ -71,7 +71,7 @@ static void test_many(void **state)
         struct behind behind;
         struct error err;
         faulty_sink_init(&target);
-        behind_init(&behind, &target.sink, LANES, threaded != 0);
+        behind_init(&behind, &target.sink, LANES, 0, threaded != 0);
         struct lane lanes[LANES];
         for (size_t i = 0; i < LANES; i++) {
             lanes[i] = (struct lane){.behind = &behind, .index = i};
@@ -102,7 +102,7 @@ static void test_sizes(void **state)
     struct error err;
     faulty_sink_init(&target);
     target.nap = 50;
-    behind_init(&behind, &target.sink, 1, true);
+    behind_init(&behind, &target.sink, 1, 0, true);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct blob_id id = id_of(data, sizes[i]);
         assert_int_equal(put(&behind.sink, 0, sizes[i], 100000, &id, &err), 0);
@@ -122,7 +122,7 @@ static void test_commit_fails(void **state)
         struct error err = ERROR_INIT;
         faulty_sink_init(&target);
         target.commit_fails = failing;
-        behind_init(&behind, &target.sink, 2, true);
+        behind_init(&behind, &target.sink, 2, 0, true);
         for (size_t i = 0; i < 6; i++) {
             struct blob_id id = id_of(data + i, 1000);
             put(&behind.sink, i, 1000, 1000, &id, &err);
@@ -152,7 +152,7 @@ static void test_write_fails(void **state)
         faulty_sink_init(&target);
         target.fail_at = places[i / 2];
         target.nap = i % 2 == 0 ? 0 : 300;
-        behind_init(&behind, &target.sink, 1, true);
+        behind_init(&behind, &target.sink, 1, 0, true);
         int status = put(&behind.sink, 0, DATA_SIZE, 65536, &id, &err);
         if (status == 0)
             status = behind_wait(&behind, &err);
@@ -172,7 +172,7 @@ static void test_other_bytes(void **state)
     struct behind behind;
     struct error err;
     faulty_sink_init(&target);
-    behind_init(&behind, &target.sink, 1, true);
+    behind_init(&behind, &target.sink, 1, 0, true);
     struct blob_id id = id_of(data, 999);
     put(&behind.sink, 0, 1000, 100, &id, &err);
     assert_int_equal(behind_wait(&behind, &err), -1);
@@ -188,7 +188,7 @@ static void test_abort(void **state)
     struct error err;
     faulty_sink_init(&target);
     target.nap = 100;
-    behind_init(&behind, &target.sink, 3, true);
+    behind_init(&behind, &target.sink, 3, 0, true);
     for (size_t i = 0; i < 12; i++) {
         struct output *output;
         assert_int_equal(sink_open(&behind.sink, &output, &err), 0);
@@ -205,7 +205,7 @@ static void test_abort(void **state)
     /* done waits for what is under way, asked or not */
     faulty_sink_init(&target);
     target.nap = 1000;
-    behind_init(&behind, &target.sink, 1, true);
+    behind_init(&behind, &target.sink, 1, 0, true);
     struct blob_id id = id_of(data, 5000);
     assert_int_equal(put(&behind.sink, 0, 5000, 1000, &id, &err), 0);
     behind_done(&behind);
@@ -222,7 +222,7 @@ static void test_opening_fails(void **state)
         struct error err;
         struct output *output;
         faulty_sink_init(&target);
-        behind_init(&behind, &target.sink, 1, true);
+        behind_init(&behind, &target.sink, 1, 0, true);
         target.open_fails = i == 0;
         threads_are_few = i == 1;
         threads_left = 0;

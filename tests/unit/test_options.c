@@ -1,4 +1,4 @@
-/* test_options.c: sizes and times as people type them, and command lines into values. */
+/* test_options.c: command lines into values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,142 +9,18 @@
 #include <string.h>
 
 #include "convert/cli/command.h"
-#include "convert/cli/size.h"
 #include "convert/engine/lanes.h"
-
-static void assert_size(const char *text, uint64_t wanted)
-{
-    uint64_t size = 77;
-    if (!size_parse(text, &size))
-        fail_msg("\"%s\" is a size", text);
-    assert_int_equal(size, wanted);
-}
-
-static void test_sizes(void **state)
-{
-    (void)state;
-    assert_size("0", 0);
-    assert_size("512", 512);
-    assert_size("007", 7);
-    assert_size("1kB", 1000);
-    assert_size("50MB", 50000000);
-    assert_size("2GB", 2000000000);
-    assert_size("1KiB", 1024);
-    assert_size("512MiB", 536870912);
-    assert_size("3GiB", 3221225472);
-    assert_size("9223372036854775807", INT64_MAX);
-    assert_size("8589934591GiB", (uint64_t)8589934591 << 30);
-}
-
-static void test_no_sizes(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {
-        "",
-        "x",
-        "-1",
-        "+1",
-        " 1",
-        "1 ",
-        "1 MiB",
-        "1M",
-        "1K",
-        "1mib",
-        "1MIB",
-        "1kiB",
-        "1KB",
-        "1.5MB",
-        "0x10",
-        "1e3",
-        "MiB",
-        "1B",
-        "1MiBx",
-        "8589934592GiB",
-        "9223372036854775808",
-        "18446744073709551616",
-        "99999999999999999999999",
-        "9223372036854775807kB",
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        uint64_t size = 77;
-        if (size_parse(texts[i], &size))
-            fail_msg("\"%s\" is no size", texts[i]);
-        assert_int_equal(size, 77);
-    }
-}
-
-static void test_counts(void **state)
-{
-    (void)state;
-    uint64_t count = 77;
-    assert_true(count_parse("1", 1, 64, &count));
-    assert_int_equal(count, 1);
-    assert_true(count_parse("64", 1, 64, &count));
-    assert_int_equal(count, 64);
-    assert_false(count_parse("0", 1, 64, &count));
-    assert_false(count_parse("65", 1, 64, &count));
-    assert_false(count_parse("1kB", 1, 2000, &count));
-    assert_false(count_parse("", 0, 64, &count));
-    assert_int_equal(count, 64);
-}
-
-static void test_times(void **state)
-{
-    (void)state;
-    static const char *const good[] = {"2024-01-31T12:00:00Z", "2024-02-29T23:59:59Z",
-                                       "2000-02-29T00:00:00Z", "0001-12-31T00:00:00Z"};
-    static const char *const bad[] = {
-        "",
-        "2024-01-31",
-        "2024-01-31T12:00:00",
-        "2024-01-31T12:00:00+00:00",
-        "2024-01-31T12:00:00.5Z",
-        "2024-01-31t12:00:00z",
-        "2024-1-31T12:00:00ZZ",
-        "2024-13-01T12:00:00Z",
-        "2024-00-01T12:00:00Z",
-        "2024-01-00T12:00:00Z",
-        "2024-04-31T12:00:00Z",
-        "2023-02-29T12:00:00Z",
-        "1900-02-29T12:00:00Z",
-        "2024-01-31T24:00:00Z",
-        "2024-01-31T12:60:00Z",
-        "2024-01-31T12:00:60Z",
-        "2024-01-31T12:00:00Z ",
-    };
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
-        if (!time_is_valid(good[i]))
-            fail_msg("\"%s\" is a time", good[i]);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        if (time_is_valid(bad[i]))
-            fail_msg("\"%s\" is no time", bad[i]);
-}
-
-static void test_sizes_printed(void **state)
-{
-    (void)state;
-    char text[24];
-    size_print(0, text);
-    assert_string_equal(text, "0 bytes");
-    size_print(1023, text);
-    assert_string_equal(text, "1023 bytes");
-    size_print(1536, text);
-    assert_string_equal(text, "1.5 KiB");
-    size_print((uint64_t)60 << 30, text);
-    assert_string_equal(text, "60.0 GiB");
-    size_print(UINT64_MAX, text);
-    assert_string_equal(text, "16.0 EiB");
-}
-
-/* --- command lines -------------------------------------------------------------------------------
- */
 
 static const struct command convert_command = {
     .name = "convert", .bit = FOR_CONVERT, .operands = "SRC DST", .operand_count = 2};
 static const struct command verify_command = {
     .name = "verify", .bit = FOR_VERIFY, .operands = "REF", .operand_count = 1};
+static const struct command compare_command = {
+    .name = "compare", .bit = FOR_COMPARE, .operands = "A B", .operand_count = 2};
+static const struct command login_command = {
+    .name = "login", .bit = FOR_LOGIN, .operands = "HOST", .operand_count = 1, .takes_host = true};
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 32
 
 /* arguments: ended by NULL. */
 static int parse(const struct command *command, const char *const *arguments, struct options *ret,
@@ -230,6 +106,151 @@ static void test_posix_order_changes_nothing(void **state)
     options_done(&options);
 }
 
+static void test_sides(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error err;
+    assert_int_equal(PARSE(&convert_command, &options, &err, "docker://a.example/x:1",
+                           "docker://b.example/x:2", "--src-creds", "u:p", "--dest-no-creds",
+                           "--src-tls-verify=false", "--dest-tls-verify", "--dest-cert-dir=/c",
+                           "--dest-plain-http"),
+                     0);
+    assert_string_equal(options.sides[0].creds, "u:p");
+    assert_string_equal(options.sides[0].prefix, "src-");
+    assert_false(options.sides[0].no_creds);
+    assert_true(options.sides[0].no_tls_verify);
+    assert_false(options.sides[0].plain_http);
+    assert_null(options.sides[0].cert_dir);
+    assert_null(options.sides[1].creds);
+    assert_string_equal(options.sides[1].prefix, "dest-");
+    assert_true(options.sides[1].no_creds);
+    assert_false(options.sides[1].no_tls_verify);
+    assert_true(options.sides[1].plain_http);
+    assert_string_equal(options.sides[1].cert_dir, "/c");
+    assert_int_equal(options.given, GIVEN_SRC_TLS_VERIFY | GIVEN_DEST_TLS_VERIFY);
+    assert_int_equal(options.network_options.host_count, 2);
+    options_done(&options);
+
+    assert_int_equal(PARSE(&compare_command, &options, &err, "a.example/x:1", "a.example/y:2",
+                           "--dest-registry-token=t", "--insecure"),
+                     0);
+    assert_string_equal(options.sides[1].registry_token, "t");
+    assert_true(options.sides[0].plain_http && options.sides[1].plain_http);
+    assert_int_equal(options.network_options.host_count, 1);
+    options_done(&options);
+
+    assert_int_equal(PARSE(&verify_command, &options, &err, "a.example/x", "--creds", "u:p",
+                           "--tls-verify=false", "--tls-verify=true"),
+                     0);
+    assert_string_equal(options.sides[0].creds, "u:p");
+    assert_string_equal(options.sides[0].prefix, "");
+    assert_false(options.sides[0].no_tls_verify);
+    options_done(&options);
+}
+
+static void test_network_values(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error err;
+    assert_int_equal(PARSE(&convert_command, &options, &err, "a.example/x:1", "oci:b:c"), 0);
+    const struct network_options *network = &options.network_options;
+    assert_int_equal(network->retry_times, CLIENT_RETRY_TIMES);
+    assert_int_equal(network->retry_delay_ms, CLIENT_RETRY_DELAY_MS);
+    assert_int_equal(network->spool_memory, SPOOL_MEMORY);
+    assert_int_equal(network->mirror_count, 0);
+    assert_null(options.convert.tags);
+    options_done(&options);
+
+    assert_int_equal(
+        PARSE(&convert_command, &options, &err, "a.example/x:1", "b.example/x:1", "--tag", "t1",
+              "--tag", "t2", "--tag=t1", "--src-mirror", "m.example", "--src-mirror=n.example/p",
+              "--realm-host=r.example", "--realm-host", "s.example", "--upload-chunk=16MiB",
+              "--concurrency=3", "--retry-times=0", "--retry-delay=500ms", "--limit-rate=1MB",
+              "--tmpdir=/t", "--spool-memory=0", "--authfile=a.json", "--state=s", "--restart"),
+        0);
+    assert_string_equal(options.convert.tags[0], "t1");
+    assert_string_equal(options.convert.tags[1], "t2");
+    assert_null(options.convert.tags[2]);
+    assert_int_equal(network->mirror_count, 2);
+    assert_string_equal(network->mirrors[0].host, "m.example");
+    assert_string_equal(network->mirrors[1].prefix, "p");
+    assert_string_equal(network->realm_hosts[1], "s.example");
+    assert_null(network->realm_hosts[2]);
+    assert_int_equal(network->upload_chunk, 16 << 20);
+    assert_int_equal(network->concurrency, 3);
+    assert_int_equal(network->retry_times, 0);
+    assert_int_equal(network->retry_delay_ms, 500);
+    assert_int_equal(network->limit_rate, 1000000);
+    assert_int_equal(network->spool_memory, 0);
+    assert_string_equal(network->authfile, "a.json");
+    assert_int_equal(network->host_count, 4);
+    assert_string_equal(options.convert.state, "s");
+    assert_true(options.convert.restart);
+    options_done(&options);
+}
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error err;
+    assert_int_equal(PARSE(&convert_command, &options, &err, "--in-place", "a.example/x:1",
+                           "--src-creds=u:p", "--dest-cert-dir=/c"),
+                     0);
+    assert_string_equal(options.references[1].text, "a.example/x:1");
+    assert_string_equal(options.sides[1].creds, "u:p");
+    assert_string_equal(options.sides[1].prefix, "src-");
+    assert_string_equal(options.sides[1].cert_dir, "/c");
+    assert_null(options.sides[0].cert_dir);
+    options_done(&options);
+    assert_int_equal(PARSE(&convert_command, &options, &err, "--in-place", "oci:x:1",
+                           "--src-creds=u:p", "--dest-registry-token=t"),
+                     0);
+    assert_null(options.sides[1].creds);
+    options_done(&options);
+}
+
+static void test_login(void **state)
+{
+    (void)state;
+    struct options options;
+    struct error err;
+    assert_int_equal(PARSE(&login_command, &options, &err, "-u", "me", "-psecret", "h.example:1"),
+                     0);
+    assert_string_equal(options.operand_text, "h.example:1");
+    assert_string_equal(options.username, "me");
+    assert_string_equal(options.password, "secret");
+    options_done(&options);
+}
+
+/* What may be a password is in no error. */
+static void test_secrets(void **state)
+{
+    (void)state;
+    const struct {
+        const struct command *command;
+        const char *arguments[6];
+    } lines[] = {
+        {&convert_command, {"a.example/x", "b.example/x", "--src-cred=u:SECRET"}},
+        {&convert_command, {"a.example/x", "b.example/x", "--src-credential=u:SECRET"}},
+        {&convert_command, {"a.example/x", "b.example/x", "--src-no-creds=u:SECRET"}},
+        {&convert_command, {"--src-creds=u:SECRET", "--src-no-creds", "a.example/x", "oci:b"}},
+        {&login_command, {"h.example", "me", "SECRET"}},
+        {&login_command, {"h.example", "--password=SECRET", "--password-stdin"}},
+        {&login_command, {"me:SECRET@h.example"}},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        struct options options;
+        struct error err;
+        assert_int_equal(parse(lines[i].command, lines[i].arguments, &options, &err), -1);
+        if (err.class != ERROR_USAGE || strstr(err.text, "SECRET") != NULL)
+            fail_msg("line %zu: %s", i, err.text);
+        options_done(&options);
+    }
+}
+
 static void assert_refused(const struct command *command, const char *reason,
                            const char *const *arguments)
 {
@@ -260,12 +281,40 @@ static void test_refused(void **state)
     REFUSED(c, "--encoder", "--encoder", "lz4hc:13", "oci:a", "oci:b");
     REFUSED(c, "--upload-time", "--upload-time", "now", "oci:a", "oci:b");
     REFUSED(c, "--threads", "--threads", "0", "oci:a", "oci:b");
-    REFUSED(c, "--proof needs the name", "--proof", "", "oci:a", "oci:b");
+    REFUSED(c, "--proof must not be empty", "--proof", "", "oci:a", "oci:b");
     REFUSED(c, "1 of 2 references", "oci:a");
     REFUSED(c, "one reference too many", "oci:a", "oci:b", "oci:c");
     REFUSED(c, "excludes --chunk-size", "--to=same", "--chunk-size=1MiB", "oci:a", "oci:b");
     REFUSED(c, "excludes --plain", "--to=same", "--plain", "oci:a", "oci:b");
     REFUSED(c, "--decode", "--to=same", "--proof=p", "oci:a", "oci:b");
+    REFUSED(c, "excludes --state", "--no-state", "--state=s", "oci:a", "oci:b");
+    REFUSED(c, "excludes --restart", "--no-state", "--restart", "oci:a", "oci:b");
+    REFUSED(c, "excludes --backup-tag", "--no-backup", "--backup-tag=x", "oci:a", "oci:b");
+    REFUSED(c, "excludes --in-place", "--no-backup", "--in-place", "oci:a:b");
+    REFUSED(c, "excludes --in-place", "--to=same", "--in-place", "oci:a:b");
+    REFUSED(c, "{digest8}", "--in-place", "--backup-tag={tag}-old", "oci:a:b");
+    REFUSED(c, "leave \"oci:b\" out", "--in-place", "oci:a:b", "oci:b");
+    REFUSED(c, "needs one", "--in-place", "oci:a");
+    REFUSED(c, "needs one", "--in-place", "vm:a");
+    REFUSED(c, "0 of 2 references", "--in-place");
+    REFUSED(c, "exclude each other", "--src-creds=u", "--src-no-creds", "oci:a", "oci:b");
+    REFUSED(c, "exclude each other", "--dest-creds=u", "--dest-registry-token=t", "oci:a", "oci:b");
+    REFUSED(c, "unknown option --creds", "--creds=u", "oci:a", "oci:b");
+    REFUSED(c, "--src-tls-verify must be true or false, not \"no\"", "--src-tls-verify=no", "oci:a",
+            "oci:b");
+    REFUSED(c, "--tag must be a tag", "--tag", "a/b", "oci:a", "oci:b");
+    REFUSED(c, "--backup-tag must be", "--backup-tag", "{x}", "oci:a", "oci:b");
+    REFUSED(c, "--src-mirror must be", "--src-mirror=https://m", "oci:a", "oci:b");
+    REFUSED(c, "--realm-host must be", "--realm-host=r/x", "oci:a", "oci:b");
+    REFUSED(c, "--upload-chunk must be", "--upload-chunk=1", "oci:a", "oci:b");
+    REFUSED(c, "--concurrency must be", "--concurrency=0", "oci:a", "oci:b");
+    REFUSED(c, "--retry-times must be", "--retry-times=101", "oci:a", "oci:b");
+    REFUSED(c, "--retry-delay must be", "--retry-delay=2h", "oci:a", "oci:b");
+    REFUSED(c, "--limit-rate must be", "--limit-rate=1", "oci:a", "oci:b");
+    REFUSED(&verify_command, "unknown option --src-creds", "--src-creds=u", "oci:a");
+    REFUSED(&login_command, "no HOST given", "-u", "me");
+    REFUSED(&login_command, "HOST must be", "https://h.example");
+    REFUSED(&login_command, "-p needs a value", "h.example", "-p");
     REFUSED(NULL, "the command stands first", "-q", "convert");
     REFUSED(&verify_command, "unknown option --to", "--to=v1", "oci:a");
 }
@@ -297,8 +346,8 @@ static void test_references(void **state)
     (void)state;
     struct options options;
     struct error err;
-    assert_int_equal(PARSE(&verify_command, &options, &err, "docker://x"), -1);
-    assert_int_equal(err.class, ERROR_UNSUPPORTED);
+    assert_int_equal(PARSE(&verify_command, &options, &err, "docker://x"), 0);
+    assert_int_equal(options.references[0].transport, TRANSPORT_REGISTRY);
     options_done(&options);
     assert_int_equal(PARSE(&convert_command, &options, &err, "oci:a:b", "nix"), -1);
     assert_int_equal(err.class, ERROR_REFERENCE);
@@ -311,15 +360,15 @@ static void test_references(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_no_sizes),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_sizes_printed),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_last_one_wins),
         cmocka_unit_test(test_posix_order_changes_nothing),
+        cmocka_unit_test(test_sides),
+        cmocka_unit_test(test_network_values),
+        cmocka_unit_test(test_in_place),
+        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_abbreviations),
         cmocka_unit_test(test_format_behind_an_error),

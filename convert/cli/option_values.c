@@ -1,0 +1,266 @@
+/* option_values.c: from an option's text to its value. Judges each value by itself; what excludes
+ * what is options.c's work. A refused text is shown, so nothing here reads a secret. */
+#include "convert/cli/option_table.h"
+#include "convert/cli/size.h"
+#include "convert/cli/values.h"
+
+#include <string.h>
+
+static int refuse(const struct option_row *row, const char *text, const char *must,
+                  struct error *err)
+{
+    return error_set(err, ERROR_USAGE, "--%s must be %s, not \"%s\"", row->name, must, text);
+}
+
+static int judge(bool good, const struct option_row *row, const char *text, const char *must,
+                 struct error *err)
+{
+    return good ? 0 : refuse(row, text, must, err);
+}
+
+/* The index of text in names, or -1. */
+static int word_index(const char *const *names, size_t count, const char *text)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], text) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* --- disks and what is told ----------------------------------------------------------------------
+ */
+
+int read_to(struct options *options, const struct option_row *row, const char *text,
+            struct error *err)
+{
+    static const char *const names[] = {
+        [CONVERT_TO_V2] = "v2", [CONVERT_TO_V1] = "v1", [CONVERT_TO_SAME] = "same"};
+    int index = word_index(names, 3, text);
+    if (index < 0)
+        return refuse(row, text, "v2, v1 or same", err);
+    options->convert.to = (enum convert_to)index;
+    return 0;
+}
+
+int read_chunk_size(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    uint64_t *size = &options->convert.chunk_size;
+    if (size_parse(text, size) && *size >= CHUNK_SIZE_MIN && *size <= CHUNK_SIZE_MAX)
+        return 0;
+    return refuse(row, text,
+                  "1 MiB to 512 MiB (it is the disk that one layer carries; --upload-chunk is for "
+                  "the pieces of a transfer)",
+                  err);
+}
+
+int read_v1_layer_size(struct options *options, const struct option_row *row, const char *text,
+                       struct error *err)
+{
+    uint64_t *size = &options->convert.v1_layer_size;
+    return judge(size_parse(text, size) && *size > 0, row, text, "a size of at least 1 byte", err);
+}
+
+int read_encoder(struct options *options, const struct option_row *row, const char *text,
+                 struct error *err)
+{
+    return judge(encoder_kind_parse(text, &options->convert.encoder), row, text,
+                 "apple, lz4 or lz4hc:N with N from 1 to 12", err);
+}
+
+int read_upload_time(struct options *options, const struct option_row *row, const char *text,
+                     struct error *err)
+{
+    struct convert_options *convert = &options->convert;
+    convert->upload_time_text = NULL;
+    if (strcmp(text, "keep") == 0)
+        convert->upload_time = UPLOAD_TIME_KEEP;
+    else if (strcmp(text, "none") == 0)
+        convert->upload_time = UPLOAD_TIME_NONE;
+    else if (time_is_valid(text)) {
+        convert->upload_time = UPLOAD_TIME_SET;
+        convert->upload_time_text = text;
+    } else
+        return refuse(row, text, "keep, none or a time like 2024-01-31T12:00:00Z", err);
+    return 0;
+}
+
+int read_format(struct options *options, const struct option_row *row, const char *text,
+                struct error *err)
+{
+    static const char *const names[] = {"text", "json"};
+    int index = word_index(names, 2, text);
+    if (index < 0)
+        return refuse(row, text, "text or json", err);
+    options->json = index == 1;
+    return 0;
+}
+
+int read_progress(struct options *options, const struct option_row *row, const char *text,
+                  struct error *err)
+{
+    static const char *const names[] = {
+        [PROGRESS_AUTO] = "auto", [PROGRESS_PLAIN] = "plain", [PROGRESS_NONE] = "none"};
+    int index = word_index(names, 3, text);
+    if (index < 0)
+        return refuse(row, text, "auto, plain or none", err);
+    options->progress = (enum progress_mode)index;
+    return 0;
+}
+
+int read_threads(struct options *options, const struct option_row *row, const char *text,
+                 struct error *err)
+{
+    return judge(value_threads(text, &options->threads), row, text, MUST_THREADS, err);
+}
+
+int read_quiet(struct options *options, const struct option_row *row, const char *text,
+               struct error *err)
+{
+    (void)row;
+    (void)text;
+    (void)err;
+    options->verbosity = VERBOSITY_QUIET;
+    return 0;
+}
+
+int read_verbose(struct options *options, const struct option_row *row, const char *text,
+                 struct error *err)
+{
+    (void)row;
+    (void)text;
+    (void)err;
+    options->verbosity = VERBOSITY_VERBOSE;
+    return 0;
+}
+
+int read_debug(struct options *options, const struct option_row *row, const char *text,
+               struct error *err)
+{
+    (void)row;
+    (void)text;
+    (void)err;
+    options->verbosity = VERBOSITY_DEBUG;
+    return 0;
+}
+
+/* --- registries ----------------------------------------------------------------------------------
+ */
+
+/* As skopeo takes it: --tls-verify, --tls-verify=true, --tls-verify=false. */
+int read_tls_verify(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    bool off = text != NULL && strcmp(text, "false") == 0;
+    if (text != NULL && !off && strcmp(text, "true") != 0)
+        return refuse(row, text, "true or false", err);
+    *(bool *)((char *)options + row->place) = off;
+    return 0;
+}
+
+int read_insecure(struct options *options, const struct option_row *row, const char *text,
+                  struct error *err)
+{
+    (void)row;
+    (void)text;
+    (void)err;
+    for (size_t i = 0; i < OPERANDS_MAX; i++)
+        options->sides[i].plain_http = true;
+    return 0;
+}
+
+static int list_add(const char **list, size_t max, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    size_t count = 0;
+    while (list[count] != NULL)
+        count++;
+    if (count == max)
+        return error_set(err, ERROR_USAGE, "--%s may be given at most %zu times", row->name, max);
+    list[count] = text;
+    return 0;
+}
+
+int read_realm_host(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    if (!value_host(text))
+        return refuse(row, text, MUST_HOST, err);
+    return list_add(options->network_options.realm_hosts, REALM_HOSTS_MAX, row, text, err);
+}
+
+int read_mirror(struct options *options, const struct option_row *row, const char *text,
+                struct error *err)
+{
+    size_t *count = &options->network_options.mirror_count;
+    if (*count == MIRRORS_MAX)
+        return error_set(err, ERROR_USAGE, "--%s may be given at most %d times", row->name,
+                         MIRRORS_MAX);
+    int status = mirror_parse(text, &options->mirrors[*count]);
+    if (status < 0)
+        return error_memory(err);
+    if (status == 0)
+        return refuse(row, text, MUST_MIRROR, err);
+    (*count)++;
+    return 0;
+}
+
+int read_tag(struct options *options, const struct option_row *row, const char *text,
+             struct error *err)
+{
+    if (!reference_tag_valid(text))
+        return refuse(row, text, "a tag: letters, digits, \"_\", \".\", \"-\", at most 128", err);
+    for (size_t i = 0; options->tags[i] != NULL; i++)
+        if (strcmp(options->tags[i], text) == 0)
+            return 0;
+    return list_add(options->tags, TAGS_MAX, row, text, err);
+}
+
+int read_backup_tag(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    options->convert.backup_tag = text;
+    return judge(value_backup_tag(text), row, text, MUST_BACKUP_TAG, err);
+}
+
+int read_upload_chunk(struct options *options, const struct option_row *row, const char *text,
+                      struct error *err)
+{
+    return judge(value_upload_chunk(text, &options->network_options.upload_chunk), row, text,
+                 MUST_UPLOAD_CHUNK, err);
+}
+
+int read_concurrency(struct options *options, const struct option_row *row, const char *text,
+                     struct error *err)
+{
+    return judge(value_concurrency(text, &options->network_options.concurrency), row, text,
+                 MUST_CONCURRENCY, err);
+}
+
+int read_retry_times(struct options *options, const struct option_row *row, const char *text,
+                     struct error *err)
+{
+    return judge(value_retry_times(text, &options->network_options.retry_times), row, text,
+                 MUST_RETRY_TIMES, err);
+}
+
+int read_retry_delay(struct options *options, const struct option_row *row, const char *text,
+                     struct error *err)
+{
+    return judge(value_retry_delay(text, &options->network_options.retry_delay_ms), row, text,
+                 MUST_RETRY_DELAY, err);
+}
+
+int read_limit_rate(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    return judge(value_limit_rate(text, &options->network_options.limit_rate), row, text,
+                 MUST_LIMIT_RATE, err);
+}
+
+int read_spool_memory(struct options *options, const struct option_row *row, const char *text,
+                      struct error *err)
+{
+    return judge(size_parse(text, &options->network_options.spool_memory), row, text, MUST_SIZE,
+                 err);
+}
