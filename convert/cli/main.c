@@ -7,6 +7,7 @@
 #include "convert/cli/version.h"
 #include "convert/engine/memory.h"
 #include "convert/net/http.h"
+#include "convert/net/stop.h"
 #include "formats/gpt.h"
 #include "formats/model/auto.h"
 
@@ -40,7 +41,7 @@ static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int number)
 {
-    stop_signal = number;
+    stop_set(&stop_signal, number);
 }
 
 /* The first SIGINT or SIGTERM stops the run at its next step, the second one kills. Where the

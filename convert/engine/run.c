@@ -2,6 +2,7 @@
  */
 #include "convert/engine/run.h"
 
+#include "convert/net/stop.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,7 +21,7 @@ void run_done(struct run *run)
 
 int run_check(const struct run *run, struct error *err)
 {
-    if (run->stop != NULL && *run->stop != 0)
+    if (stop_is_set(run->stop))
         return error_set(err, ERROR_INTERRUPTED, "stopped by a signal");
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "convert/net/client_parts.h"
 
 #include "convert/net/profile.h"
+#include "convert/net/stop.h"
 #include "formats/model/auto.h"
 
 #include <stdio.h>
@@ -305,7 +306,7 @@ int client_wait(struct client *client, unsigned attempt, unsigned retry_after, s
     uint64_t left = wait_time(client, attempt, retry_after);
     tell_wait(client, left, attempt, err);
     for (;;) {
-        if (options->stop != NULL && *options->stop != 0)
+        if (stop_is_set(options->stop))
             return error_set(err, ERROR_INTERRUPTED, "stopped by a signal");
         if (left == 0)
             return 0;

@@ -3,6 +3,7 @@
  * no stall. */
 #include "convert/net/http_curl.h"
 
+#include "convert/net/stop.h"
 #include "formats/model/auto.h"
 
 #include <string.h>
@@ -226,7 +227,7 @@ static int check_stall(struct line *line, int64_t waited, struct error *err)
 static bool is_stopped(const struct line *line)
 {
     const volatile sig_atomic_t *stop = line->http->options.stop;
-    if (stop == NULL || *stop == 0)
+    if (!stop_is_set(stop))
         return false;
     return line->request->method != HTTP_DELETE ||
            clock_ns() - line->started > CLEAR_UP_SECONDS * INT64_C(1000000000);

@@ -3,6 +3,7 @@
  * is nothing to refill. */
 #include "convert/net/http_curl.h"
 
+#include "convert/net/stop.h"
 #include <time.h>
 
 #define SECOND_NS INT64_C(1000000000)
@@ -34,7 +35,7 @@ bool rate_spend(struct rate *rate, uint64_t limit, size_t size, const volatile s
     int64_t until = rate->free_at;
     pthread_mutex_unlock(&rate->lock);
     for (; now < until; now = clock_ns()) {
-        if (stop != NULL && *stop != 0)
+        if (stop_is_set(stop))
             return false;
         int64_t step = (int64_t)WAIT_MS * (SECOND_NS / 1000);
         sleep_ns(until - now < step ? until - now : step);

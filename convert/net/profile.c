@@ -2,6 +2,7 @@
  */
 #include "convert/net/profile.h"
 
+#include "convert/net/stop.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,7 +228,7 @@ bool profile_enter(struct profile *profile, const volatile sig_atomic_t *stop)
     bool entered = false, stopped = false;
     pthread_mutex_lock(&profile->lock);
     while (!entered && !stopped) {
-        stopped = stop != NULL && *stop != 0;
+        stopped = stop_is_set(stop);
         entered = !stopped && profile->running < profile->allowed;
         if (!entered && !stopped)
             wait_a_little(profile);

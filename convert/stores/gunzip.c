@@ -1,6 +1,7 @@
 /* gunzip.c: zlib between a file and the spool. Must not know what is packed. */
 #include "convert/stores/gunzip.h"
 
+#include "convert/net/stop.h"
 #include "convert/stores/files.h"
 
 #include <zlib.h>
@@ -94,7 +95,7 @@ int gunzip(int fd, uint64_t size, const volatile sig_atomic_t *stop, struct spoo
                                      : error_set(err, ERROR_INTERNAL, "zlib cannot begin");
     int status;
     while ((status = step(state, to, err)) > 0)
-        if (stop != NULL && *stop != 0)
+        if (stop_is_set(stop))
             return error_set(err, ERROR_INTERRUPTED, "stopped by a signal");
     return status;
 }

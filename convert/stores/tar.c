@@ -351,7 +351,7 @@ int tar_list(int fd, uint64_t size, struct tar_visitor *visitor, struct error *e
     AUTO(list_done) struct list list = {.fd = fd, .size = size};
     bytes_init(&list.name, EXTENSION_MAX);
     struct header header;
-    uint64_t end;
+    uint64_t end = 0;
     int status;
     while ((status = header_read(&list, &header, err)) > 0) {
         if (header_take(&list, &header, visitor, &end, err) < 0)
