@@ -136,8 +136,13 @@ int convert_tell_referrers(const struct job *job, enum convert_method method, st
 {
     AUTO(bytes_done) struct bytes list;
     bytes_init(&list, REFERRERS_MAX);
-    if (store_referrers(job->source, &list, err) < 0)
-        return -1;
+    if (store_referrers(job->source, &list, err) < 0) {
+        /* only worth knowing: an image is not lost over it */
+        if (err->class == ERROR_INTERRUPTED || err->class == ERROR_MEMORY)
+            return -1;
+        run_warning(job->run, "whether the source has signatures is not known: %s", err->text);
+        return 0;
+    }
     const char *text = bytes_text(&list, err);
     if (text == NULL)
         return -1;
