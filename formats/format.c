@@ -128,6 +128,11 @@ int writer_end(struct writer *writer, struct written_chunk *ret, struct error *e
     return writer->ops->end(writer, ret, err);
 }
 
+void writer_abandon(struct writer *writer)
+{
+    writer->in_chunk = false;
+}
+
 int writer_finish(struct writer *writer, struct disk *ret, struct error *err)
 {
     assert(!writer->in_chunk);

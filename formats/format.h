@@ -131,6 +131,8 @@ int writer_begin(struct writer *writer, uint64_t offset, uint64_t length, struct
 int writer_write(struct writer *writer, const struct batch *batch, struct error *err);
 int writer_end(struct writer *writer, struct written_chunk *ret, struct error *err);
 int writer_finish(struct writer *writer, struct disk *ret, struct error *err);
+/* Gives the chunk in hand up, which begins anew or another does. Not for V1. */
+void writer_abandon(struct writer *writer);
 struct writer *writer_close(struct writer *writer); /* takes NULL; returns NULL */
 
 #endif

@@ -38,7 +38,8 @@ typedef int option_read(struct options *options, const struct option_row *row, c
                         struct error *err);
 option_read read_to, read_chunk_size, read_v1_layer_size, read_encoder, read_upload_time,
     read_format, read_progress, read_threads, read_quiet, read_verbose, read_debug, read_tls_verify,
-    read_insecure, read_realm_host, read_mirror, read_tag, read_backup_tag, read_upload_chunk,
-    read_concurrency, read_retry_times, read_retry_delay, read_limit_rate, read_spool_memory;
+    read_insecure, read_realm_host, read_mirror, read_reuse, read_tag, read_backup_tag,
+    read_upload_chunk, read_concurrency, read_retry_times, read_retry_delay, read_limit_rate,
+    read_spool_memory;
 
 #endif

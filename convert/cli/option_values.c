@@ -189,6 +189,17 @@ int read_realm_host(struct options *options, const struct option_row *row, const
     return list_add(options->network_options.realm_hosts, REALM_HOSTS_MAX, row, text, err);
 }
 
+int read_reuse(struct options *options, const struct option_row *row, const char *text,
+               struct error *err)
+{
+    reference_done(&options->reuse);
+    options->convert.reuse = NULL;
+    if (reference_parse(text, &options->reuse, err) < 0)
+        return error_wrap(err, "--%s", row->name);
+    options->convert.reuse = &options->reuse;
+    return 0;
+}
+
 int read_mirror(struct options *options, const struct option_row *row, const char *text,
                 struct error *err)
 {

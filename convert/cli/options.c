@@ -265,13 +265,15 @@ static int host_parse(const struct parser *parser, struct options *options, stru
 /* Mirrors count: what serves "the" registry of a command must not serve two. */
 static size_t host_count(const struct options *options)
 {
-    const char *hosts[OPERANDS_MAX + MIRRORS_MAX];
+    const char *hosts[OPERANDS_MAX + MIRRORS_MAX + 1];
     size_t count = 0, different = 0;
     for (size_t i = 0; i < OPERANDS_MAX; i++)
         if (options->references[i].host != NULL)
             hosts[count++] = options->references[i].host;
     for (size_t i = 0; i < options->network_options.mirror_count; i++)
         hosts[count++] = options->mirrors[i].host;
+    if (options->reuse.host != NULL)
+        hosts[count++] = options->reuse.host;
     for (size_t i = 0; i < count; i++) {
         size_t same = 0;
         while (same < i && strcmp(hosts[same], hosts[i]) != 0)
@@ -346,6 +348,7 @@ void options_done(struct options *options)
 {
     for (size_t i = 0; i < OPERANDS_MAX; i++)
         reference_done(&options->references[i]);
+    reference_done(&options->reuse);
     for (size_t i = 0; i < options->network_options.mirror_count; i++)
         mirror_done(&options->mirrors[i]);
     options->network_options.mirror_count = 0;

@@ -51,6 +51,7 @@ struct options {
     struct verify_options verify;
     struct compare_options compare;
     struct reference references[OPERANDS_MAX]; /* --in-place: both the same */
+    struct reference reuse;                    /* --reuse; text NULL: not given */
     const char *operand_text;                  /* login, logout: the host */
     /* registries */
     const char *settings; /* NULL: the default file */

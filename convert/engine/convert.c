@@ -27,6 +27,7 @@ static void job_done(struct job *job)
 {
     job->destination = store_close(job->destination);
     made_disk_done(&job->made);
+    job->reuse = reuse_free(job->reuse);
     plan_done(&job->plan);
     bytes_done(&job->vm_config);
     bytes_done(&job->nvram);
@@ -65,6 +66,7 @@ static int disk_make(struct job *job, struct sink *sink, struct error *err)
         .file = store_disk_file(job->destination),
         .uploads = store_uploads(job->destination),
         .state = job->state,
+        .reuse = job->reuse,
     };
     if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, &target,
                      &job->made, err) < 0)
@@ -181,11 +183,16 @@ static int destination_open(struct job *job, enum convert_method method, struct 
     const struct reference *from = job->from, *to = job->to;
     bool next_door = from->transport == TRANSPORT_REGISTRY && to->transport == TRANSPORT_REGISTRY &&
                      strcmp(from->host, to->host) == 0;
+    const struct reference *reuse = given->reuse;
+    bool reuse_next_door = reuse != NULL && reuse->transport == TRANSPORT_REGISTRY &&
+                           to->transport == TRANSPORT_REGISTRY &&
+                           strcmp(reuse->host, to->host) == 0;
     struct store_options options = {
         .replace = given->replace,
         .network = given->network,
         .side = given->destination_side,
-        .mount_from = next_door ? from->repository : NULL,
+        .mount_from = {next_door ? from->repository : NULL,
+                       reuse_next_door ? reuse->repository : NULL},
         .tags = given->tags,
         .backup_tag = given->backup_tag,
         .no_backup = given->no_backup,
@@ -199,6 +206,17 @@ static int destination_open(struct job *job, enum convert_method method, struct 
         options.vm_nvram = given->vm_nvram;
     }
     return store_open_destination(to, &options, &job->destination, err);
+}
+
+/* Opened behind the destination, whose rights it has. */
+static int reuse_prepare(struct job *job, struct error *err)
+{
+    const struct convert_options *given = job->options;
+    if (given->reuse == NULL || job->plan.format != DISK_V2)
+        return 0;
+    struct store_options options = {.network = given->network, .side = given->destination_side};
+    job->reuse = reuse_open(job->run, given->reuse, &options, given->trust_annotations, err);
+    return job->reuse == NULL ? error_wrap(err, "--reuse") : 0;
 }
 
 static void note_left_out(const struct job *job, struct conversion *ret)
@@ -251,7 +269,7 @@ static int run_job(struct job *job, struct conversion *ret, struct error *err)
         return convert_fill_proof(job, ret, err);
     }
     if (convert_begin_state(job, err) < 0 || destination_open(job, ret->method, err) < 0 ||
-        make_and_stage(job, ret, err) < 0)
+        reuse_prepare(job, err) < 0 || make_and_stage(job, ret, err) < 0)
         return -1;
     convert_fill_summary(job, ret);
     if (convert_fill_proof(job, ret, err) < 0)

@@ -42,6 +42,8 @@ struct convert_options {
     /* going on after a kill (state.h) */
     const char *state; /* the file, or a folder with a slash behind it; NULL: the default place */
     bool no_state, restart;
+    const struct reference *reuse;   /* an image at the destination (reuse.h); NULL: none */
+    bool trust_annotations;          /* of it */
     const struct convert_mend *mend; /* NULL: the source is taken as it is */
 };
 

@@ -19,6 +19,9 @@ struct disk_work {
     struct feed feed; /* copies the layers that are kept */
     bool decode_kept;
     struct written_chunk *written; /* one a chunk of the plan */
+    bool *reused;                  /* one a chunk: a layer that was there serves */
+    struct reuse *reuse;           /* NULL: none */
+    struct sink *sink;             /* of the destination */
     struct state *state;           /* NULL: none */
     struct state_chunk *found;     /* with state, of chunks that are done: what it says of them */
     struct tracker tracker;
@@ -79,11 +82,34 @@ static struct state_chunk chunk_made(const struct disk_work *work, size_t i)
                                          .blob = work->written[i].blob,
                                          .basis = BASIS_DECODED},
                                .blocks = work->written[i].blocks};
+    if (work->reused[i])
+        made.proof.basis = BASIS_REUSED;
     if (chunk->keep) {
         made.proof.blob = chunk->layer->blob;
         made.proof.basis = work->decode_kept ? BASIS_DECODED : BASIS_SAME_BLOB;
     }
     return made;
+}
+
+/* A layer that is there with the same content takes the place of what was made. */
+static int chunk_end(struct pass_lane *lane, size_t i, struct error *err)
+{
+    struct disk_work *work = lane->pass->context;
+    struct written_chunk *written = &work->written[i];
+    const struct pass_chunk *chunk = &lane->pass->chunks[i];
+    struct blob_id blob;
+    int found = work->reuse == NULL ? 0
+                                    : reuse_find(work->reuse, work->sink, &chunk->content,
+                                                 chunk->length, &blob, err);
+    if (found < 0)
+        return -1;
+    if (found == 0)
+        return writer_end(lane->context, written, err);
+    writer_abandon(lane->context);
+    *written =
+        (struct written_chunk){.offset = chunk->offset, .length = chunk->length, .blob = blob};
+    work->reused[i] = true;
+    return 0;
 }
 
 static int stage_write(void *context, struct batch *batch, struct error *err)
@@ -98,7 +124,7 @@ static int stage_write(void *context, struct batch *batch, struct error *err)
             return -1;
         if (writer_write(writer, batch, err) < 0)
             return -1;
-        if (batch->last && writer_end(writer, &work->written[batch->chunk], err) < 0)
+        if (batch->last && chunk_end(lane, batch->chunk, err) < 0)
             return -1;
     }
     if (!batch->last)
@@ -108,7 +134,8 @@ static int stage_write(void *context, struct batch *batch, struct error *err)
         return -1;
     /* a layer that is kept is copied when it matches: nothing else will be told of it */
     struct state_chunk made = chunk_made(work, batch->chunk);
-    tracker_written(&work->tracker, batch->chunk, &made, chunk->keep);
+    tracker_written(&work->tracker, batch->chunk, &made,
+                    chunk->keep || made.proof.basis == BASIS_REUSED);
     return 0;
 }
 
@@ -246,6 +273,7 @@ static void work_done(struct disk_work *work)
 struct disk_lists {
     struct pass_chunk *chunks;
     struct written_chunk *written;
+    bool *reused;
     struct state_chunk *found;
     uint64_t *joints;
 };
@@ -254,6 +282,7 @@ static void lists_done(struct disk_lists *lists)
 {
     free(lists->chunks);
     free(lists->written);
+    free(lists->reused);
     free(lists->found);
     free(lists->joints);
 }
@@ -263,10 +292,11 @@ static int lists_init(struct disk_lists *lists, const struct disk *disk, const s
 {
     lists->chunks = calloc(plan->count, sizeof *lists->chunks);
     lists->written = calloc(plan->count, sizeof *lists->written);
+    lists->reused = calloc(plan->count, sizeof *lists->reused);
     lists->found = calloc(plan->count, sizeof *lists->found);
     lists->joints = calloc(disk->layer_count + 1, sizeof *lists->joints);
-    if (lists->chunks == NULL || lists->written == NULL || lists->found == NULL ||
-        lists->joints == NULL)
+    if (lists->chunks == NULL || lists->written == NULL || lists->reused == NULL ||
+        lists->found == NULL || lists->joints == NULL)
         return error_memory(err);
     for (size_t i = 0; i < plan->count; i++) {
         lists->chunks[i].offset = plan->chunks[i].offset;
@@ -314,6 +344,8 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
         .plan = plan,
         .options = options,
         .decode_kept = options->decode || options->disk_digest,
+        .reuse = target->reuse,
+        .sink = target->sink,
         .state = target->state,
     };
     if (lists_init(&lists, disk, plan, err) < 0 ||
@@ -324,6 +356,7 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
     behind.committed = tracker_committed;
     behind.context = &work.tracker;
     work.written = lists.written;
+    work.reused = lists.reused;
     work.found = lists.found;
     work.writer_options = (struct writer_options){
         .encoder = options->encoder,

@@ -198,8 +198,8 @@ int convert_judge(const struct image *image, enum transport destination,
                        (tart->disk.format == DISK_V1 && options->to == CONVERT_TO_V1 &&
                         options->v1_layer_size == TART_V1_LAYER_SIZE);
     bool as_it_is = transport_has_manifests(destination) &&
-                    (tart->stacked || (same_format && layers_fit(&tart->disk) &&
-                                       !asks_for_change(tart, options)));
+                    (tart->stacked ||
+                     (same_format && layers_fit(&tart->disk) && !asks_for_change(tart, options)));
     if (as_it_is && !image->mended)
         *ret_method = METHOD_COPIED;
     else if (as_it_is && tart->disk.format == DISK_V1)

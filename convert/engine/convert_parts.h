@@ -6,6 +6,7 @@
 #include "convert/engine/convert.h"
 #include "convert/engine/pass.h"
 #include "convert/engine/plan.h"
+#include "convert/engine/reuse.h"
 #include "convert/engine/state.h"
 
 /* --- convert_judge.c: what may be converted, and how --- */
@@ -39,6 +40,7 @@ struct disk_target {
     /* V2 from a source with a manifest: what an earlier run finished is left out, what this one
      * finishes is noted; the result is the same as without. NULL: none. */
     struct state *state;
+    struct reuse *reuse; /* layers that may serve in place of made ones; NULL: none */
 };
 
 /* Makes or keeps every chunk of the plan. disk: the source's, its size known. */
@@ -60,6 +62,7 @@ struct job {
     struct disk disk; /* the source's, its size known; shares the image's layers */
     struct plan plan;
     struct state *state;       /* NULL: none */
+    struct reuse *reuse;       /* NULL: none */
     struct upload_watch watch; /* tells it of uploads */
     struct store *destination;
     struct bytes vm_config, nvram, image_config, manifest;

@@ -10,8 +10,10 @@
 
 static const char *const basis_names[] = {
     [BASIS_DECODED] = "decoded",
+    [BASIS_REUSED] = "reused",
     [BASIS_SAME_BLOB] = "same-blob",
 };
+#define BASIS_COUNT (sizeof basis_names / sizeof basis_names[0])
 
 void proof_done(struct proof *proof)
 {
@@ -145,12 +147,12 @@ static int read_chunk(const struct json *object, uint64_t offset, struct proof_c
         read_digest(object, "content_digest", &ret->content, err) < 0 ||
         read_digest_or_null(object, "blob", &ret->blob.has_digest, &ret->blob.digest, err) < 0)
         return -1;
-    if (basis != NULL && strcmp(basis, basis_names[BASIS_DECODED]) == 0)
-        ret->basis = BASIS_DECODED;
-    else if (basis != NULL && strcmp(basis, basis_names[BASIS_SAME_BLOB]) == 0)
-        ret->basis = BASIS_SAME_BLOB;
-    else
-        return invalid("basis", "decoded or same-blob", err);
+    size_t known = 0;
+    while (known < BASIS_COUNT && (basis == NULL || strcmp(basis, basis_names[known]) != 0))
+        known++;
+    if (known == BASIS_COUNT)
+        return invalid("basis", "decoded, reused or same-blob", err);
+    ret->basis = (enum basis)known;
     uint64_t end;
     if (ret->offset != offset || ret->length == 0 || !add_sizes(offset, ret->length, &end))
         return invalid("offset", "where the chunk before ends", err);

@@ -10,6 +10,7 @@
 
 enum basis {
     BASIS_DECODED,   /* both sides decoded in this conversion */
+    BASIS_REUSED,    /* a foreign blob, fetched, decoded and compared (reuse.h) */
     BASIS_SAME_BLOB, /* the blob is the source's; content is what its annotation says, not verified
                         here */
 };

@@ -31,6 +31,8 @@ int state_key(const struct digest *source, const char *destination,
                      (unsigned long long)options->chunk_size,
                      (unsigned long long)options->v1_layer_size,
                      encoder_kind_name(options->encoder, encoder), library ? library : "") < 0 ||
+        bytes_printf(&text, err, "reuse %s\n", options->reuse != NULL ? options->reuse->text : "") <
+            0 ||
         bytes_printf(&text, err, "%d%d%d%d%d%d\ntime %d %s", options->encode_all,
                      options->keep_blocks, options->disk_digest, options->plain,
                      options->drop_foreign, options->decode, (int)options->upload_time, time) < 0)

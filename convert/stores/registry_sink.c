@@ -56,10 +56,12 @@ static int ask(struct registry *registry, const struct blob_id *id, struct error
         return error_set(
             err, ERROR_REGISTRY, "%s says that its blob has %llu bytes, which must be %llu",
             client_host(registry->client), (unsigned long long)size, (unsigned long long)id->size);
-    const char *from = registry->options.mount_from;
-    if (there != 0 || from == NULL || strcmp(from, registry->repository) == 0)
-        return there;
-    return upload_mount(&registry->remote, &id->digest, from, err);
+    for (size_t i = 0; i < 2 && there == 0; i++) {
+        const char *from = registry->options.mount_from[i];
+        if (from != NULL && strcmp(from, registry->repository) != 0)
+            there = upload_mount(&registry->remote, &id->digest, from, err);
+    }
+    return there;
 }
 
 /* Waits while another thread sends it. Then 1: it is there; 0: nobody knows, and the caller is to

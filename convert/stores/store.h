@@ -50,7 +50,8 @@ struct store_options {
     struct network *network;         /* registries and archives: needed; others: NULL will do */
     const struct network_side *side; /* registries */
     /* registries, destination: */
-    const char *mount_from;  /* a repository of the same registry that may have the blobs; NULL */
+    const char
+        *mount_from[2];      /* repositories of the same registry that may have blobs; NULL: none */
     const char *const *tags; /* further tags, NULL-terminated; NULL: none */
     const char
         *backup_tag; /* template with {tag} {repo} {digest8}; NULL: the usual one (backup.h) */
