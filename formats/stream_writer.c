@@ -253,6 +253,9 @@ int stream_writer_extent(struct stream_writer *stream, const struct extent *exte
 {
     const uint8_t *data = extent->data;
     uint64_t left = extent->length;
+    /* Zeros beside the grid could be carried, and what follows them could not, with an encoder that
+     * is out of step: it has seen nothing of them. */
+    bool on_grid = stream->partial_size == 0 || stream->keep_blocks;
     stream->short_block_size = 0; /* it was not the last */
     while (left > 0) {
         size_t room = BLOCK_SIZE - stream->partial_size;
@@ -261,7 +264,7 @@ int stream_writer_extent(struct stream_writer *stream, const struct extent *exte
         if (step == BLOCK_SIZE) {
             /* an extent's encoded form is of all its data, or of each block of its zeros */
             bool has_block =
-                extent->block != NULL && (data == NULL || extent->length == BLOCK_SIZE);
+                on_grid && extent->block != NULL && (data == NULL || extent->length == BLOCK_SIZE);
             status = whole_block(stream, data, has_block ? extent->block : NULL, extent->block_size,
                                  err);
         } else {

@@ -78,6 +78,22 @@ static void test_from_v2(void **state)
     free(data);
 }
 
+/* Zeros are the same beside the grid of blocks, but what follows them is not encoded as if nothing
+ * had been before. */
+static void test_zeros_off_the_grid(void **state)
+{
+    (void)state;
+    const size_t size = 26 * MIB;
+    uint8_t *data = make_disk(5, size);
+    memset(data + 12 * MIB, 0, 6 * MIB);
+    struct wish wish = {DISK_V2, 12 * MIB + 4096, NULL, false, false};
+    struct disk source = disk_make_as(data, size, &wish);
+    check_same(&source, DISK_V2, 25 * MIB);
+    check_same(&source, DISK_V2, 18 * MIB); /* zeros up to the chunk's end */
+    disk_done(&source);
+    free(data);
+}
+
 /* liblz4's blocks are never those of Apple's encoder. */
 static void test_foreign_source_is_encoded(void **state)
 {
@@ -165,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_from_v1),
         WITH_STORE(test_from_v2),
+        WITH_STORE(test_zeros_off_the_grid),
         WITH_STORE(test_foreign_source_is_encoded),
         WITH_STORE(test_keep_blocks),
         WITH_STORE(test_keep_blocks_of_any_size),
