@@ -91,30 +91,6 @@ static int copy_image(struct job *job, struct conversion *ret, struct error *err
     return 0;
 }
 
-/* The blobs of a V1 disk as they are, decoded on the way, under a new manifest. */
-static int rewrite_v1(struct job *job, struct error *err)
-{
-    struct sink *sink = store_sink(job->destination);
-    const struct disk *disk = image_disk(&job->image);
-    struct feed feed;
-    feed_init(&feed, job->image.blobs, sink, job->run->threads > 1);
-    struct disk unmeasured = *disk, measured;
-    unmeasured.has_size = false;
-    if (convert_read_vm_config(job, err) < 0 || convert_put_small(job, sink, err) < 0 ||
-        disk_measure(job->run, &unmeasured, &feed.blobs, &measured, err) < 0)
-        return -1;
-    if (disk->has_size && disk->size != measured.size)
-        return error_set(err, ERROR_DISK_SIZE,
-                         "the layers decode to %" PRIu64 " bytes, the manifest says %" PRIu64,
-                         measured.size, disk->size);
-    job->disk = job->made.disk = measured;
-    job->made.disk.layers = calloc(measured.layer_count, sizeof *job->made.disk.layers);
-    if (job->made.disk.layers == NULL)
-        return error_memory(err);
-    memcpy(job->made.disk.layers, measured.layers, measured.layer_count * sizeof *measured.layers);
-    return convert_make_manifest(job, err);
-}
-
 static int convert_image(struct job *job, struct conversion *ret, struct error *err)
 {
     struct sink *sink = store_sink(job->destination);
@@ -139,10 +115,6 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
     const struct disk *disk = image_disk(&job->image);
     if (disk == NULL)
         return 0; /* copied by digests alone */
-    if (method == METHOD_REWRITTEN) {
-        job->disk = *disk;
-        return 0;
-    }
     bool as_it_is = method == METHOD_COPIED;
     job->disk = *disk;
     /* a copy is held by its blobs' digests; of a V2 image the annotations tell the disk as well */
@@ -170,11 +142,7 @@ static int source_open(struct job *job, struct error *err)
     }
     if (store_open_source(job->from, &options, &job->source, err) < 0)
         return -1;
-    if (given->mend == NULL)
-        return store_load(job->source, &job->image, err);
-    if (store_load_tolerant(job->source, &job->image, err) < 0)
-        return -1;
-    return given->mend->mend(given->mend->context, job->run, &job->image, err);
+    return store_load(job->source, &job->image, err);
 }
 
 static int destination_open(struct job *job, enum convert_method method, struct error *err)
@@ -237,9 +205,8 @@ static int make_and_stage(struct job *job, struct conversion *ret, struct error 
     for (int tries = 0; tries < STAGE_TRIES; tries++) {
         made_disk_done(&job->made);
         job->manifest.size = job->image_config.size = job->vm_config.size = job->nvram.size = 0;
-        int status = ret->method == METHOD_COPIED      ? copy_image(job, ret, err)
-                     : ret->method == METHOD_REWRITTEN ? rewrite_v1(job, err)
-                                                       : convert_image(job, ret, err);
+        int status =
+            ret->method == METHOD_COPIED ? copy_image(job, ret, err) : convert_image(job, ret, err);
         if (status == 0)
             status = convert_stage(job, err);
         if (status != 0)

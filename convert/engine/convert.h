@@ -14,14 +14,6 @@
 enum convert_to { CONVERT_TO_V2, CONVERT_TO_V1, CONVERT_TO_SAME };
 enum upload_time { UPLOAD_TIME_KEEP, UPLOAD_TIME_NONE, UPLOAD_TIME_SET };
 
-/* Repair's place in a conversion: looks at the source as it was loaded (tolerantly) and may put
- * another manifest and other blobs in memory in its place (image->mended), and change the options,
- * before anything is judged. */
-struct convert_mend {
-    void *context;
-    int (*mend)(void *context, struct run *run, struct image *image, struct error *err);
-};
-
 struct convert_options {
     enum convert_to to;
     uint64_t chunk_size; /* bytes of disk; 0: not asked for */
@@ -42,9 +34,8 @@ struct convert_options {
     /* going on after a kill (state.h) */
     const char *state; /* the file, or a folder with a slash behind it; NULL: the default place */
     bool no_state, restart;
-    const struct reference *reuse;   /* an image at the destination (reuse.h); NULL: none */
-    bool trust_annotations;          /* of it */
-    const struct convert_mend *mend; /* NULL: the source is taken as it is */
+    const struct reference *reuse; /* an image at the destination (reuse.h); NULL: none */
+    bool trust_annotations;        /* of it */
 };
 
 /* How the destination's layers came about. */

@@ -200,9 +200,7 @@ int convert_judge(const struct image *image, enum transport destination,
     bool as_it_is = transport_has_manifests(destination) &&
                     (tart->stacked ||
                      (same_format && layers_fit(&tart->disk) && !asks_for_change(tart, options)));
-    if (as_it_is && !image->mended)
+    if (as_it_is)
         *ret_method = METHOD_COPIED;
-    else if (as_it_is && tart->disk.format == DISK_V1)
-        *ret_method = METHOD_REWRITTEN;
     return 0;
 }

@@ -13,8 +13,7 @@
 
 /* ERROR_… where this image must not go to such a destination (docs/formats/manifest.md, "What a
  * conversion does with what it meets"); else *ret_method: METHOD_COPIED, or METHOD_CONVERTED, which
- * the plan may find to be a rewrite; METHOD_REWRITTEN: a V1 disk's blobs under a new manifest
- * (repair). */
+ * the plan may find to be a rewrite. */
 int convert_judge(const struct image *image, enum transport destination,
                   const struct convert_options *options, enum convert_method *ret_method,
                   struct error *err);

@@ -274,11 +274,6 @@ struct state *state_free(struct state *state)
     return NULL;
 }
 
-void state_free_auto(struct state **state)
-{
-    *state = state_free(*state);
-}
-
 struct state *state_remove(struct state *state)
 {
     if (state == NULL)
@@ -294,11 +289,6 @@ bool state_is_empty(struct state *state)
     bool empty = state->chunk_count == 0 && state->checkpoint_count == 0;
     pthread_mutex_unlock(&state->lock);
     return empty;
-}
-
-const char *state_file_path(const struct state *state)
-{
-    return state->file.path;
 }
 
 int state_find_other(const struct state *state, char **ret_path, struct error *err)

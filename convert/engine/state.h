@@ -45,13 +45,11 @@ int state_open(const char *path, const struct state_name *name, bool restart, st
                struct error *err);
 /* Leaves the file, but where nothing is in it. Takes NULL; returns NULL. */
 struct state *state_free(struct state *state);
-void state_free_auto(struct state **state);
 /* Removes it. Takes NULL; returns NULL. */
 struct state *state_remove(struct state *state);
 
 /* Whether neither a chunk nor a checkpoint is in it: the same command begins at the start. */
 bool state_is_empty(struct state *state);
-const char *state_file_path(const struct state *state);
 
 /* Another state beside it, for the same destination from another source: *ret_path, to be freed, or
  * NULL. So a tag that moved can be told. */

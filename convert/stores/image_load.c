@@ -134,34 +134,15 @@ static void find_companions(struct image *image)
     }
 }
 
-/* The manifest of image->raw. */
-static int parse_manifest(struct image *image, struct error *err)
-{
-    struct json *tree = NULL;
-    if (!image->tolerant)
-        return manifest_parse(image->raw.data, image->raw.size, &image->manifest, err);
-    if (json_parse(image->raw.data, image->raw.size, MANIFEST_SIZE_MAX, &tree, err) < 0)
-        return -1;
-    if (manifest_shape_mend(tree, &image->shape, err) < 0) {
-        json_free(tree);
-        return -1;
-    }
-    return manifest_from_json(tree, &image->manifest, err);
-}
-
 int image_from_manifest(struct bytes *raw, const struct digest *digest, struct blobs *blobs,
                         struct image *ret, struct error *err)
 {
     char text[DIGEST_TEXT_SIZE];
     digest_print(digest, text);
     AUTO(image_done)
-    struct image image = {.blobs = blobs,
-                          .raw = *raw,
-                          .digest = *digest,
-                          .tart_error = ERROR_INIT,
-                          .tolerant = ret->tolerant};
+    struct image image = {.blobs = blobs, .raw = *raw, .digest = *digest, .tart_error = ERROR_INIT};
     *raw = (struct bytes){.limit = raw->limit};
-    if (parse_manifest(&image, err) < 0)
+    if (manifest_parse(image.raw.data, image.raw.size, &image.manifest, err) < 0)
         return error_wrap(err, "manifest %s", text);
     if (tart_image_read(image.manifest, &image.tart, &image.tart_error) < 0 &&
         image.tart_error.class == ERROR_MEMORY)
