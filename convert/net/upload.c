@@ -306,6 +306,8 @@ static bool names_another(const struct http_response *answer, const struct diges
 int upload_mount(const struct remote *remote, const struct digest *digest, const char *from,
                  struct error *err)
 {
+    if (!profile_mounts(client_profile(remote->client)))
+        return 0;
     AUTO_FREE char *path = NULL;
     AUTO(http_response_done) struct http_response answer = {0};
     if (!mount_path(remote, digest, from, &path))

@@ -29,7 +29,8 @@ int upload_blob(const struct remote *remote, const struct blob_id *id, const str
                 const struct upload_watch *watch, struct error *err);
 
 /* Asks the registry to take the blob over from another of its repositories: 1 done, 0 it does not
- * (a session that it opened instead is deleted), -1. */
+ * (a session that it opened instead is deleted; after several such answers in a row it is not
+ * asked any more), -1. */
 int upload_mount(const struct remote *remote, const struct digest *digest, const char *from,
                  struct error *err);
 

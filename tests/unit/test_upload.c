@@ -392,7 +392,9 @@ static void test_mount(void **state)
         assert_true(profile_mounts(client_profile(scene.client)));
         assert_int_equal(upload_mount(&scene.remote, &scene.id.digest, "c/d", &err), results[i]);
     }
+    /* whoever asks now is told at once: no further request is expected */
     assert_false(profile_mounts(client_profile(scene.client)));
+    assert_int_equal(upload_mount(&scene.remote, &scene.id.digest, "c/d", &err), 0);
     scene_end(&scene);
     script_end(script);
 }
