@@ -157,6 +157,7 @@ static int tell_json(const struct options *options, const struct conversion *con
     put_uint(&document, NULL, "blocks_encoded", !dry, proof->blocks.encoded);
     put_uint(&document, NULL, "blocks_carried", !dry, proof->blocks.carried);
     put_dropped(&document, proof);
+    put_uint(&document, NULL, "spool_size", true, conversion->spool_size);
     put_text(&document, NULL, "left_out", conversion->left_out);
     put_texts(&document, "tags", options->convert.tags);
     put_text(&document, NULL, "backup_tag", conversion->backup_tag);
@@ -181,7 +182,10 @@ static int tell_text(const struct options *options, const struct conversion *con
                   " kept",
                   reference->text, method, proof->disk_size, conversion->layers_made,
                   conversion->layers_kept);
-    else
+    if (options->convert.dry_run && conversion->spool_size > 0)
+        text_line(&text, "at most %" PRIu64 " bytes would wait in the spool at once",
+                  conversion->spool_size);
+    if (!options->convert.dry_run)
         text_line(&text, "%s", result);
     return text.status;
 }

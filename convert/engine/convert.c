@@ -231,12 +231,15 @@ static int run_job(struct job *job, struct conversion *ret, struct error *err)
     note_left_out(job, ret);
     if (convert_tell_referrers(job, ret->method, err) < 0)
         return -1;
+    if (convert_measure_room(job, ret, err) < 0)
+        return -1;
     if (job->options->dry_run) {
         convert_fill_summary(job, ret);
         return convert_fill_proof(job, ret, err);
     }
-    if (convert_begin_state(job, err) < 0 || destination_open(job, ret->method, err) < 0 ||
-        reuse_prepare(job, err) < 0 || make_and_stage(job, ret, err) < 0)
+    if (convert_check_room(job, ret, err) < 0 || convert_begin_state(job, err) < 0 ||
+        destination_open(job, ret->method, err) < 0 || reuse_prepare(job, err) < 0 ||
+        make_and_stage(job, ret, err) < 0)
         return -1;
     convert_fill_summary(job, ret);
     if (convert_fill_proof(job, ret, err) < 0)

@@ -53,6 +53,7 @@ struct conversion {
     bool has_proof;                    /* not with dry_run */
     struct proof proof;
     char backup_tag[TAG_SIZE_MAX + 1]; /* what the destination's tag led to before; "" nothing */
+    uint64_t spool_size;               /* bytes that may wait in the spool at once; 0: none do */
     char left_out[64];                 /* what a raw: destination has no place for; "" nothing */
 };
 

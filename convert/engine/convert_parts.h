@@ -91,6 +91,14 @@ int convert_read_back(struct job *job, const struct conversion *conversion, stru
 /* The visible step. */
 int convert_publish(struct job *job, struct conversion *ret, struct error *err);
 
+/* --- convert_room.c: the spool --- */
+
+/* Fills ret->spool_size, whose method is known. */
+int convert_measure_room(const struct job *job, struct conversion *ret, struct error *err);
+/* ERROR_IO where the folder for temporaries has not that much (spool_check_space). */
+int convert_check_room(const struct job *job, const struct conversion *conversion,
+                       struct error *err);
+
 /* --- convert_state.c: where an earlier run of the same command left off --- */
 
 /* Finds or begins the state of this conversion, where it can have one. */

@@ -9,6 +9,7 @@
 #include "convert/stores/layout_index.h"
 #include "formats/model/auto.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- a manifest as a blob --- */
@@ -168,6 +169,16 @@ static void cancel_left(const struct registry *registry)
     }
 }
 
+static void tell_profile(const struct registry *registry)
+{
+    const struct network_options *options = network_options(registry->network);
+    char text[400];
+    snprintf(text, sizeof text, "%.255s: blobs are sent as to a registry of the kind \"%s\"",
+             client_host(registry->client), profile_name(client_profile(registry->client)));
+    if (options->detail != NULL)
+        options->detail(options->context, text);
+}
+
 static int registry_open_destination(const struct reference *reference,
                                      const struct store_options *options, struct store **ret,
                                      struct error *err)
@@ -183,6 +194,7 @@ static int registry_open_destination(const struct reference *reference,
         registry_close(&registry->store);
         return -1;
     }
+    tell_profile(registry);
     cancel_left(registry);
     registry->store.sink = &registry->sink;
     registry->store.blobs = &registry->blobs;

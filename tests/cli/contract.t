@@ -226,6 +226,10 @@ if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=256k none full 2>"$work/err"; 
     ok '... leaves nothing' test -z "$(ls -A full)"
     ok 'a full disk: a VM directory' run 74 convert oci:images:v1 vm:full/vm
     ok '... leaves nothing' test -z "$(ls -A full)"
+    ok 'no room for temporaries' run 74 convert --tmpdir full --spool-memory 1MiB oci:images:v1 oci-archive:room.tar:t
+    ok '... is told beforehand' says 'name another with --tmpdir'
+    ok '... and leaves nothing' not test -e room.tar
+    ok 'room in memory is room' run 0 convert --tmpdir full --spool-memory 32MiB oci:images:v1 oci-archive:room.tar:t
 else
     skip 'a full disk' 'no tmpfs can be mounted here'
 fi

@@ -213,6 +213,13 @@ faults s
 ok '--dry-run' convert 0 --dry-run
 ok '... sends nothing' no_put
 ok '... no tag' untagged s d
+dry() {
+    convert 0 --dry-run "$@" && [ "$(jq .spool_size "$work/out")" -eq "$wanted_spool" ]
+}
+wanted_spool=$((3 << 20)) # a chunk being made, two being sent
+ok '... tells what may wait in the spool' dry --threads 1 --concurrency 2
+wanted_spool=$(jq .disk_size "$work/out")
+ok '... which is never more than all of it' dry --threads 1 --concurrency 64
 ok 'a tag and a digest' own 64 "$s_host/src:v1@$source_digest" "$s_host/d:new"
 ok 'a digest as a destination' own 64 "$s_host/src:v1" "$s_host/d@$wanted"
 ok '... nothing was sent' no_put
