@@ -125,39 +125,16 @@ static void test_breaks(void **state)
     http_start(1, 0);
     const size_t size = 10u << 20, part = 3u << 20;
     uint8_t *bytes = made_bytes(size);
-    struct script *script = script_start(&in_order, EXCHANGES({.request = "GET /short",
-                                                               .answer = "200 OK",
-                                                               .body = bytes,
-                                                               .body_size = size,
-                                                               .cut = true,
-                                                               .cut_size = part},
-                                                              {.request = "GET /reset",
-                                                               .answer = "200 OK",
-                                                               .body = bytes,
-                                                               .body_size = size,
-                                                               .cut = true,
-                                                               .cut_size = 1000,
-                                                               .flags = SCRIPT_RESET},
-                                                              {.request = "GET /chunked",
-                                                               .answer = "200 OK",
-                                                               .body = bytes,
-                                                               .body_size = size,
-                                                               .cut = true,
-                                                               .cut_size = part,
-                                                               .flags = SCRIPT_CHUNKED},
-                                                              {.request = "GET /stall",
-                                                               .answer = "200 OK",
-                                                               .body = bytes,
-                                                               .body_size = size,
-                                                               .cut = true,
-                                                               .cut_size = part,
-                                                               .flags = SCRIPT_STALL},
-                                                              {.request = "GET /none",
-                                                               .answer = "200 OK",
-                                                               .body = bytes,
-                                                               .body_size = size,
-                                                               .cut = true,
-                                                               .cut_size = 0}));
+#define BREAKS(path, after, how)                                                                   \
+    {                                                                                              \
+        .request = "GET " path, .answer = "200 OK", .body = bytes, .body_size = size, .cut = true, \
+        .cut_size = (after), .flags = (how)                                                        \
+    }
+    struct script *script = script_start(
+        &in_order, EXCHANGES(BREAKS("/short", part, 0), BREAKS("/reset", 1000, SCRIPT_RESET),
+                             BREAKS("/chunked", part, SCRIPT_CHUNKED),
+                             BREAKS("/stall", part, SCRIPT_STALL), BREAKS("/none", 0, 0)));
+#undef BREAKS
     assert_breaks(base_and(script, "/short"), part, ERROR_UNREACHABLE, "/short: ");
     assert_breaks(base_and(script, "/reset"), 1000, ERROR_UNREACHABLE, "reset");
     assert_breaks(base_and(script, "/chunked"), part, ERROR_UNREACHABLE, "/chunked: ");
