@@ -233,6 +233,52 @@ void gpt_read(const uint8_t *head, size_t head_size, const uint8_t *tail, size_t
         ret->partition_count = backup.partition_count;
 }
 
+/* Entries that make no sense are left out. */
+static void partitions_read(const uint8_t *entries, uint32_t count, uint32_t entry_size,
+                            struct gpt_table *ret)
+{
+    for (uint32_t i = 0; i < count && ret->count < GPT_PARTITIONS_MAX; i++) {
+        const uint8_t *entry = entries + (size_t)i * entry_size;
+        uint64_t first = load_le64(entry + 32), last = load_le64(entry + 40);
+        if (bytes_are_zero(entry, GUID_SIZE) || first > last ||
+            last >= INT64_MAX / SECTOR_SIZE_MAX - 1)
+            continue;
+        struct gpt_partition *partition = &ret->partitions[ret->count++];
+        memcpy(partition->type, entry, GUID_SIZE);
+        partition->start = first * ret->sector_size;
+        partition->end = (last + 1) * ret->sector_size;
+    }
+}
+
+bool gpt_table_read(const uint8_t *data, size_t size, size_t at, uint32_t sector_size,
+                    struct gpt_table *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    if (at > size || size - at < sector_size || sector_size > SECTOR_SIZE_MAX ||
+        sector_size < MBR_SIZE || memcmp(data + at, "EFI PART", 8) != 0)
+        return false;
+    const uint8_t *header = data + at;
+    struct copy copy = {.sector_size = sector_size, .lba = load_le64(header + 24)};
+    if (copy.lba == 0 || copy.lba >= INT64_MAX / sector_size || header_fault(header, &copy) != NULL)
+        return false;
+    ret->sector_size = sector_size;
+    ret->lba = copy.lba;
+    ret->alternate = copy.alternate;
+    memcpy(ret->guid, copy.guid, GUID_SIZE);
+    uint64_t array_lba = load_le64(header + 72), array_size;
+    uint32_t count = load_le32(header + 80), entry_size = load_le32(header + 84);
+    if (entry_size < ENTRY_SIZE_MIN || array_lba >= INT64_MAX / 2 / sector_size ||
+        !add_sizes((uint64_t)count * entry_size, 0, &array_size))
+        return true;
+    int64_t array = (int64_t)at + ((int64_t)array_lba - (int64_t)copy.lba) * sector_size;
+    if (array < 0 || (uint64_t)array > size || array_size > size - (uint64_t)array ||
+        crc32_z(0, data + array, (size_t)array_size) != copy.array_crc)
+        return true;
+    ret->entries = true;
+    partitions_read(data + array, count, entry_size, ret);
+    return true;
+}
+
 const char *gpt_library(void)
 {
     return zlibVersion();

@@ -37,6 +37,29 @@ struct gpt {
 void gpt_read(const uint8_t *head, size_t head_size, const uint8_t *tail, size_t tail_size,
               uint64_t disk_size, struct gpt *ret);
 
+/* One copy of the table by itself, wherever on the disk it may be: for disks whose order is not
+ * known. */
+#define GPT_PARTITIONS_MAX 128u
+
+struct gpt_partition {
+    uint8_t type[16];
+    uint64_t start, end; /* bytes of the disk; start < end */
+};
+
+struct gpt_table {
+    uint32_t sector_size;
+    uint64_t lba, alternate; /* the header's own sector, and the other copy's */
+    uint8_t guid[16];
+    bool entries; /* the array was given too, with a right checksum: partitions are filled */
+    size_t count;
+    struct gpt_partition partitions[GPT_PARTITIONS_MAX];
+};
+
+/* Reads the copy whose header is at data + at; its array is looked for where it lies by the header.
+ * False without a header of a right checksum. Takes hostile bytes. */
+bool gpt_table_read(const uint8_t *data, size_t size, size_t at, uint32_t sector_size,
+                    struct gpt_table *ret);
+
 /* zlib's version, for --version. Lives for ever. */
 const char *gpt_library(void);
 
