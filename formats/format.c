@@ -29,9 +29,11 @@ int reader_open_with(const struct disk *disk, struct blobs *blobs,
                      const struct reader_options *options, struct reader **ret, struct error *err)
 {
     struct reader *reader;
-    if (formats[disk->format].reader->open(disk, blobs, &reader, err) < 0)
+    const struct reader_ops *ops =
+        options->salvage != NULL ? &salvage_reader_ops : formats[disk->format].reader;
+    if (ops->open(disk, blobs, &reader, err) < 0)
         return -1;
-    reader->ops = formats[disk->format].reader;
+    reader->ops = ops;
     reader->disk = disk;
     reader->options = options;
     reader->position = 0;

@@ -12,6 +12,7 @@
 /* --- reading --- */
 
 struct reader;
+struct salvage;
 
 /* What a reader tells and may ask; each member may be NULL. */
 struct reader_options {
@@ -27,6 +28,9 @@ struct reader_options {
     /* Fetches the one at exactly that place. */
     int (*checkpoint_load)(void *context, uint64_t offset, struct checkpoint *ret,
                            struct error *err);
+    /* V1: what a survey found of a damaged one is read, past the blobs given (salvage.h); nothing
+     * is told as matched. */
+    struct salvage *salvage;
 };
 
 struct reader_ops {

@@ -4,7 +4,7 @@
 
 #include "formats/format.h"
 
-extern const struct reader_ops raw_reader_ops, v1_reader_ops, v2_reader_ops;
+extern const struct reader_ops raw_reader_ops, v1_reader_ops, v2_reader_ops, salvage_reader_ops;
 extern const struct writer_ops raw_writer_ops, v1_writer_ops, v2_writer_ops;
 
 #endif

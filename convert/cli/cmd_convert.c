@@ -3,11 +3,15 @@
 #include "convert/cli/command.h"
 #include "convert/cli/document.h"
 #include "convert/cli/result_file.h"
+#include "convert/cli/salvage_report.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Written, not whole. */
+#define STATUS_NOT_WHOLE 3
 
 /* --- what is refused beforehand ------------------------------------------------------------------
  */
@@ -112,6 +116,13 @@ static int check_places(const struct options *options, struct error *err)
     return 0;
 }
 
+int check_destination(const struct options *options, struct error *err)
+{
+    if (check_companions(options, err) < 0 || check_places(options, err) < 0)
+        return -1;
+    return check_apart(options, err);
+}
+
 /* --- what is told --------------------------------------------------------------------------------
  */
 
@@ -129,6 +140,16 @@ static void method_print(const struct conversion *conversion, char ret[48])
     if (conversion->method == METHOD_CONVERTED)
         snprintf(ret, 48, "converted");
 }
+
+/* In JSON and in words. */
+static const struct {
+    const char *name, *words;
+} normals[] = {
+    [NORMAL_UNASKED] = {NULL, NULL},
+    [NORMAL_MADE] = {"made", NULL},
+    [NORMAL_COPIED] = {"copied", "already normal, copied as it is"},
+    [NORMAL_ALREADY] = {"already", "already normal, nothing to do"},
+};
 
 static int tell_json(const struct options *options, const struct conversion *conversion,
                      struct bytes *out, struct error *err)
@@ -161,6 +182,8 @@ static int tell_json(const struct options *options, const struct conversion *con
     put_text(&document, NULL, "left_out", conversion->left_out);
     put_texts(&document, "tags", options->convert.tags);
     put_text(&document, NULL, "backup_tag", conversion->backup_tag);
+    put_salvage(&document, conversion->salvage);
+    put_text(&document, NULL, "normal", normals[conversion->normal].name);
     return document_end(&document, out, err);
 }
 
@@ -176,7 +199,9 @@ static int tell_text(const struct options *options, const struct conversion *con
         return error_memory(err);
     char method[48];
     method_print(conversion, method);
-    if (options->convert.dry_run)
+    if (options->convert.dry_run && conversion->normal == NORMAL_ALREADY)
+        text_line(&text, "%s: %s", reference->text, normals[conversion->normal].words);
+    else if (options->convert.dry_run)
         text_line(&text,
                   "%s would be %s: %" PRIu64 " bytes of disk, %" PRIu64 " layers made, %" PRIu64
                   " kept",
@@ -208,9 +233,13 @@ static void tell_details(const struct options *options, struct run *run,
     if (conversion->left_out[0] != '\0')
         run_warning(run, "%s: left out, a disk file has no place for it: %s",
                     options->references[1].text, conversion->left_out);
+    if (conversion->salvage != NULL)
+        tell_salvage(run, &options->references[1], conversion->salvage);
     if (options->convert.dry_run)
         return;
-    if (conversion->method != METHOD_CONVERTED && !conversion->decoded)
+    if (normals[conversion->normal].words != NULL)
+        run_warning(run, "%s: %s", options->references[1].text, normals[conversion->normal].words);
+    else if (conversion->method != METHOD_CONVERTED && !conversion->decoded)
         run_warning(run, "%s: %s%s", options->references[1].text, method,
                     conversion->has_proof ? "; --decode decodes on the way" : "");
     tell_tags(options, run, conversion);
@@ -226,30 +255,16 @@ static void tell_details(const struct options *options, struct run *run,
     }
 }
 
-static int write_files(const struct options *options, const struct conversion *conversion,
-                       struct result_file *proof, struct result_file *digest, struct error *err)
-{
-    if (options->convert.dry_run)
-        return 0;
-    char text[DIGEST_TEXT_SIZE] = "";
-    if (digest->path != NULL)
-        digest_print(&conversion->proof.destination, text);
-    if (result_file_write(digest, text, strlen(text), err) < 0)
-        return -1;
-    return result_file_write_proof(proof, &conversion->proof, err);
-}
-
-int cmd_convert(const struct options *options, struct run *run, struct bytes *out,
-                struct error *err)
+int convert_and_tell(const struct options *options, const struct convert_options *given,
+                     struct run *run, struct bytes *out, struct error *err)
 {
     AUTO(result_file_done) struct result_file proof = RESULT_FILE_INIT;
     AUTO(result_file_done) struct result_file digest = RESULT_FILE_INIT;
     AUTO(conversion_done) struct conversion conversion = {.has_proof = false};
-    if (check_companions(options, err) < 0 || check_places(options, err) < 0 ||
-        check_apart(options, err) < 0 || result_file_open(options->proof, &proof, err) < 0 ||
+    if (check_destination(options, err) < 0 || result_file_open(options->proof, &proof, err) < 0 ||
         result_file_open(options->digestfile, &digest, err) < 0)
         return -1;
-    struct convert_options wanted = options->convert;
+    struct convert_options wanted = *given;
     wanted.proof = options->proof != NULL;
     wanted.network = options->network;
     wanted.source_side = &options->sides[0];
@@ -258,8 +273,17 @@ int cmd_convert(const struct options *options, struct run *run, struct bytes *ou
         0)
         return -1;
     tell_details(options, run, &conversion);
-    if (write_files(options, &conversion, &proof, &digest, err) < 0)
+    if (!options->convert.dry_run &&
+        (result_file_write_digest(&digest, &conversion.proof.destination, err) < 0 ||
+         result_file_write_proof(&proof, &conversion.proof, err) < 0))
         return -1;
-    return options->json ? tell_json(options, &conversion, out, err)
-                         : tell_text(options, &conversion, out, err);
+    int status = options->json ? tell_json(options, &conversion, out, err)
+                               : tell_text(options, &conversion, out, err);
+    return status == 0 && conversion.salvage != NULL ? STATUS_NOT_WHOLE : status;
+}
+
+int cmd_convert(const struct options *options, struct run *run, struct bytes *out,
+                struct error *err)
+{
+    return convert_and_tell(options, &options->convert, run, out, err);
 }

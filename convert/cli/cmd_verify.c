@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/random.h>
 
 /* The verdict's three words, in JSON and in text. */
 struct verdict {
@@ -98,11 +99,28 @@ static void tell_findings(struct text *text, const struct findings *findings)
                   severity_name(findings->left_out_worst));
 }
 
-static int tell_text(const struct options *options, const struct verification *verification,
-                     struct bytes *out, struct error *err)
+static bool is_sample(const struct options *options)
+{
+    return options->verify.sample_percent > 0 || options->verify.sample_size > 0;
+}
+
+static void tell_unseen(struct text *text, const struct options *options,
+                        const struct verify_options *wanted,
+                        const struct verification *verification)
+{
+    if (is_sample(options))
+        text_line(text, "sample: %" PRIu64 " bytes of disk were decoded, --seed %" PRIu64,
+                  verification->sampled, wanted->seed);
+    for (size_t i = 0; i < verification->unseen_count; i++)
+        text_line(text, "not looked at: %s", verification->unseen[i].text);
+}
+
+static int tell_text(const struct options *options, const struct verify_options *wanted,
+                     const struct verification *verification, struct bytes *out, struct error *err)
 {
     struct text text = {.out = out, .err = err};
     tell_findings(&text, &verification->findings);
+    tell_unseen(&text, options, wanted, verification);
     if (verification->has_disk_digest) {
         char digest[DIGEST_TEXT_SIZE];
         digest_print(&verification->disk_digest, digest);
@@ -120,27 +138,13 @@ static int tell_text(const struct options *options, const struct verification *v
                                                    verification->has_digest, &verification->digest);
     if (result == NULL)
         return error_memory(err);
-    text_line(&text, "%s %s", result, verdict_of(verification).words);
+    text_line(&text, "%s %s%s", result, verdict_of(verification).words,
+              wanted->quick ? ", as far as looked" : "");
     return text.status;
 }
 
 /* --- JSON ----------------------------------------------------------------------------------------
  */
-
-static void put_findings(struct document *document, const struct findings *findings)
-{
-    struct json *array = put_array(document, NULL, "findings");
-    for (size_t i = 0; i < findings->count && !document->failed; i++) {
-        const struct finding *finding = &findings->items[i];
-        struct json *object = add_object(document, array);
-        put_text(document, object, "id", finding->id);
-        put_text(document, object, "severity", severity_name(finding->severity));
-        put_place(document, object, &finding->where);
-        put_text(document, object, "text", finding->text);
-        put_text(document, object, "fix", finding->fix);
-    }
-    put_uint(document, NULL, "findings_left_out", true, findings->left_out);
-}
 
 static void put_fit(struct document *document, const struct options *options,
                     const struct verification *verification)
@@ -157,8 +161,20 @@ static void put_fit(struct document *document, const struct options *options,
              (uint64_t)verification->misfit.where.disk_offset);
 }
 
-static int tell_json(const struct options *options, const struct verification *verification,
-                     struct bytes *out, struct error *err)
+static void put_sample(struct document *document, const struct options *options,
+                       const struct verify_options *wanted, const struct verification *verification)
+{
+    if (!is_sample(options)) {
+        put_null(document, NULL, "sample");
+        return;
+    }
+    struct json *object = put_object(document, NULL, "sample");
+    put_uint(document, object, "seed", true, wanted->seed);
+    put_uint(document, object, "decoded", true, verification->sampled);
+}
+
+static int tell_json(const struct options *options, const struct verify_options *wanted,
+                     const struct verification *verification, struct bytes *out, struct error *err)
 {
     struct verdict verdict = verdict_of(verification);
     struct document document;
@@ -167,6 +183,12 @@ static int tell_json(const struct options *options, const struct verification *v
     put_digest(&document, NULL, "digest", verification->has_digest, &verification->digest);
     put_bool(&document, NULL, "sound", verdict.status != 2);
     put_text(&document, NULL, "verdict", verdict.name);
+    put_bool(&document, NULL, "complete", verification->complete);
+    const char *unseen[UNSEEN_MAX + 1] = {NULL};
+    for (size_t i = 0; i < verification->unseen_count; i++)
+        unseen[i] = verification->unseen[i].text;
+    put_texts(&document, "not_looked", unseen);
+    put_sample(&document, options, wanted, verification);
     struct json *disk = put_object(&document, NULL, "disk");
     put_text(&document, disk, "format",
              verification->has_format ? disk_format_name(verification->format) : NULL);
@@ -181,6 +203,14 @@ static int tell_json(const struct options *options, const struct verification *v
     return document_end(&document, out, err);
 }
 
+static int seed_make(struct verify_options *wanted, struct error *err)
+{
+    if (getrandom(&wanted->seed, sizeof wanted->seed, 0) != (ssize_t)sizeof wanted->seed)
+        return error_set(err, ERROR_INTERNAL, "no random number to be had; give --seed");
+    wanted->seed &= INT64_MAX;
+    return 0;
+}
+
 int cmd_verify(const struct options *options, struct run *run, struct bytes *out, struct error *err)
 {
     AUTO(proof_done) struct proof proof = {.has_source = false};
@@ -188,6 +218,9 @@ int cmd_verify(const struct options *options, struct run *run, struct bytes *out
     struct verify_options wanted = options->verify;
     wanted.network = options->network;
     wanted.side = &options->sides[0];
+    wanted.quick |= is_sample(options);
+    if (is_sample(options) && (options->given & GIVEN_SEED) == 0 && seed_make(&wanted, err) < 0)
+        return -1;
     if (options->against_proof != NULL) {
         if (proof_read(options->against_proof, &proof, err) < 0)
             return -1;
@@ -195,7 +228,7 @@ int cmd_verify(const struct options *options, struct run *run, struct bytes *out
     }
     if (verify(run, &options->references[0], &wanted, &verification, err) < 0)
         return -1;
-    int status = options->json ? tell_json(options, &verification, out, err)
-                               : tell_text(options, &verification, out, err);
+    int status = options->json ? tell_json(options, &wanted, &verification, out, err)
+                               : tell_text(options, &wanted, &verification, out, err);
     return status < 0 ? -1 : status_of(options, &verification);
 }

@@ -19,9 +19,18 @@ struct command {
     size_t operand_count;
     const char *summary;
     command_run *run;
-    bool takes_host; /* its operand is a registry's host, no reference */
+    bool takes_host;   /* its operand is a registry's host, no reference */
+    const char *alias; /* another name of it; NULL: none */
 };
 
-command_run cmd_convert, cmd_inspect, cmd_verify, cmd_compare, cmd_login, cmd_logout;
+command_run cmd_convert, cmd_normalise, cmd_inspect, cmd_verify, cmd_compare, cmd_login, cmd_logout,
+    cmd_repair;
+
+/* What cmd_convert does, with more than its options say: given is options->convert and that. */
+int convert_and_tell(const struct options *options, const struct convert_options *given,
+                     struct run *run, struct bytes *out, struct error *err);
+
+/* What is refused before a destination is written: companions, places, the source itself. */
+int check_destination(const struct options *options, struct error *err);
 
 #endif

@@ -111,6 +111,21 @@ void put_place(struct document *document, struct json *object, const struct erro
              (uint64_t)where->disk_offset);
 }
 
+void put_findings(struct document *document, const struct findings *findings)
+{
+    struct json *array = put_array(document, NULL, "findings");
+    for (size_t i = 0; i < findings->count && !document->failed; i++) {
+        const struct finding *finding = &findings->items[i];
+        struct json *object = add_object(document, array);
+        put_text(document, object, "id", finding->id);
+        put_text(document, object, "severity", severity_name(finding->severity));
+        put_place(document, object, &finding->where);
+        put_text(document, object, "text", finding->text);
+        put_text(document, object, "fix", finding->fix);
+    }
+    put_uint(document, NULL, "findings_left_out", true, findings->left_out);
+}
+
 void put_pullability(struct document *document, const struct pullability *pullability)
 {
     struct json *object = put_object(document, NULL, "pulled_by");

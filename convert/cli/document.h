@@ -30,6 +30,8 @@ void put_digest(struct document *document, struct json *object, const char *key,
                 const struct digest *digest);
 void put_null(struct document *document, struct json *object, const char *key);
 void put_place(struct document *document, struct json *object, const struct error_place *where);
+/* "findings", and "findings_left_out" */
+void put_findings(struct document *document, const struct findings *findings);
 void put_pullability(struct document *document, const struct pullability *pullability);
 void put_dropped(struct document *document, const struct proof *proof);
 /* An array; texts: NULL-terminated; NULL: none. */

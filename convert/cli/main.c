@@ -8,6 +8,7 @@
 #include "convert/engine/memory.h"
 #include "convert/net/http.h"
 #include "convert/net/stop.h"
+#include "formats/codec/packed.h"
 #include "formats/gpt.h"
 #include "formats/model/auto.h"
 
@@ -24,15 +25,19 @@
 
 static const struct command commands[] = {
     {"convert", FOR_CONVERT, "SRC DST", 2, "write an image in another disk format", cmd_convert,
-     false},
-    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect, false},
+     false, NULL},
+    {"normalise", FOR_NORMALISE, "SRC DST", 2,
+     "bring an image into normal form, as newest Tart has it", cmd_normalise, false, "normalize"},
+    {"repair", FOR_REPAIR, "SRC DST", 2, "write a damaged image whole, where that can be done",
+     cmd_repair, false, NULL},
+    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect, false, NULL},
     {"verify", FOR_VERIFY, "REF", 1, "read all of an image and tell what is wrong", cmd_verify,
-     false},
+     false, NULL},
     {"compare", FOR_COMPARE, "A B", 2, "tell whether two images hold the same disk", cmd_compare,
-     false},
+     false, NULL},
     {"login", FOR_LOGIN, "HOST", 1, "keep a registry's password for later commands", cmd_login,
-     true},
-    {"logout", FOR_LOGOUT, "HOST", 1, "forget it", cmd_logout, true},
+     true, NULL},
+    {"logout", FOR_LOGOUT, "HOST", 1, "forget it", cmd_logout, true, NULL},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -75,10 +80,11 @@ static int outputs_prepare(struct error *err)
 
 static int tell_version(struct bytes *out, struct error *err)
 {
-    return bytes_printf(out, err,
-                        "tartconv %s\nliblz4 %s\ncJSON %s\n%s\nzlib %s\nlibcurl %s\nlibyaml %s\n",
-                        TARTCONV_VERSION, applelz4_library(), json_library(), digest_library(),
-                        gpt_library(), http_library(), yaml_library());
+    return bytes_printf(
+        out, err,
+        "tartconv %s\nliblz4 %s\ncJSON %s\n%s\nzlib %s\nlibzstd %s\nlibcurl %s\nlibyaml %s\n",
+        TARTCONV_VERSION, applelz4_library(), json_library(), digest_library(), gpt_library(),
+        zstd_library(), http_library(), yaml_library());
 }
 
 static int tell_help(const struct command *command, struct bytes *out, struct error *err)
@@ -92,7 +98,7 @@ static int tell_help(const struct command *command, struct bytes *out, struct er
         if (bytes_append_text(out, "usage: tartconv COMMAND [options] REFERENCE...\n\n", err) < 0)
             return -1;
         for (size_t i = 0; i < COMMAND_COUNT; i++)
-            if (bytes_printf(out, err, "  %-8s %-8s  %s\n", commands[i].name, commands[i].operands,
+            if (bytes_printf(out, err, "  %-9s %-8s  %s\n", commands[i].name, commands[i].operands,
                              commands[i].summary) < 0)
                 return -1;
         if (bytes_append_text(out, "\n", err) < 0)
@@ -223,7 +229,8 @@ static int command_find(int argc, char *const *argv, const struct command **ret,
     if (argc < 2 || argv[1][0] == '-')
         return 0;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (strcmp(commands[i].name, argv[1]) == 0) {
+        if (strcmp(commands[i].name, argv[1]) == 0 ||
+            (commands[i].alias != NULL && strcmp(commands[i].alias, argv[1]) == 0)) {
             *ret = &commands[i];
             return 0;
         }

@@ -144,6 +144,35 @@ int read_debug(struct options *options, const struct option_row *row, const char
     return 0;
 }
 
+/* "5%" or a size of disk. */
+int read_sample(struct options *options, const struct option_row *row, const char *text,
+                struct error *err)
+{
+    struct verify_options *verify = &options->verify;
+    size_t size = strlen(text);
+    char number[8];
+    uint64_t percent;
+    verify->sample_percent = 0;
+    verify->sample_size = 0;
+    if (size > 1 && size < sizeof number && text[size - 1] == '%') {
+        memcpy(number, text, size - 1);
+        number[size - 1] = '\0';
+        if (count_parse(number, 1, 100, &percent)) {
+            verify->sample_percent = (unsigned)percent;
+            return 0;
+        }
+    }
+    return judge(size_parse(text, &verify->sample_size) && verify->sample_size > 0, row, text,
+                 "1% to 100%, or a size", err);
+}
+
+int read_seed(struct options *options, const struct option_row *row, const char *text,
+              struct error *err)
+{
+    return judge(count_parse(text, 0, INT64_MAX, &options->verify.seed), row, text,
+                 "a number from 0 to 2^63-1", err);
+}
+
 /* --- registries ----------------------------------------------------------------------------------
  */
 
@@ -197,6 +226,26 @@ int read_reuse(struct options *options, const struct option_row *row, const char
     if (reference_parse(text, &options->reuse, err) < 0)
         return error_wrap(err, "--%s", row->name);
     options->convert.reuse = &options->reuse;
+    return 0;
+}
+
+int read_sibling(struct options *options, const struct option_row *row, const char *text,
+                 struct error *err)
+{
+    reference_done(&options->sibling);
+    return reference_parse(text, &options->sibling, err) < 0 ? error_wrap(err, "--%s", row->name)
+                                                             : 0;
+}
+
+int read_refill(struct options *options, const struct option_row *row, const char *text,
+                struct error *err)
+{
+    if (options->refill_count == REFILLS_MAX)
+        return error_set(err, ERROR_USAGE, "--%s may be given at most %d times", row->name,
+                         REFILLS_MAX);
+    if (reference_parse(text, &options->refills[options->refill_count], err) < 0)
+        return error_wrap(err, "--%s", row->name);
+    options->refill_count++;
     return 0;
 }
 

@@ -169,10 +169,16 @@ static int check_same(const struct options *options, struct error *err)
 static int check_pairs(const struct options *options, struct error *err)
 {
     const struct convert_options *convert = &options->convert;
+    const struct verify_options *verify = &options->verify;
+    bool sample = verify->sample_percent > 0 || verify->sample_size > 0;
     const struct {
         bool both;
         const char *a, *b;
     } pairs[] = {
+        {verify->quick && options->against_proof != NULL, "--quick", "--against-proof"},
+        {verify->quick && verify->disk_digest, "--quick", "--disk-digest"},
+        {sample && options->against_proof != NULL, "--sample", "--against-proof"},
+        {sample && verify->disk_digest, "--sample", "--disk-digest"},
         {convert->no_state && convert->state != NULL, "--no-state", "--state"},
         {convert->no_state && convert->restart, "--no-state", "--restart"},
         {convert->no_backup && convert->backup_tag != NULL, "--no-backup", "--backup-tag"},
@@ -182,6 +188,8 @@ static int check_pairs(const struct options *options, struct error *err)
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
         if (pairs[i].both)
             return error_set(err, ERROR_USAGE, "%s excludes %s", pairs[i].a, pairs[i].b);
+    if ((options->given & GIVEN_SEED) != 0 && !sample)
+        return error_set(err, ERROR_USAGE, "--seed chooses what --sample reads: give that, too");
     if (convert->in_place && convert->backup_tag != NULL &&
         (strstr(convert->backup_tag, "{tag}") == NULL ||
          strstr(convert->backup_tag, "{digest8}") == NULL))
@@ -265,7 +273,7 @@ static int host_parse(const struct parser *parser, struct options *options, stru
 /* Mirrors count: what serves "the" registry of a command must not serve two. */
 static size_t host_count(const struct options *options)
 {
-    const char *hosts[OPERANDS_MAX + MIRRORS_MAX + 1];
+    const char *hosts[OPERANDS_MAX + MIRRORS_MAX + REFILLS_MAX + 2];
     size_t count = 0, different = 0;
     for (size_t i = 0; i < OPERANDS_MAX; i++)
         if (options->references[i].host != NULL)
@@ -274,6 +282,11 @@ static size_t host_count(const struct options *options)
         hosts[count++] = options->mirrors[i].host;
     if (options->reuse.host != NULL)
         hosts[count++] = options->reuse.host;
+    if (options->sibling.host != NULL)
+        hosts[count++] = options->sibling.host;
+    for (size_t i = 0; i < options->refill_count; i++)
+        if (options->refills[i].host != NULL)
+            hosts[count++] = options->refills[i].host;
     for (size_t i = 0; i < count; i++) {
         size_t same = 0;
         while (same < i && strcmp(hosts[same], hosts[i]) != 0)
@@ -349,6 +362,9 @@ void options_done(struct options *options)
     for (size_t i = 0; i < OPERANDS_MAX; i++)
         reference_done(&options->references[i]);
     reference_done(&options->reuse);
+    reference_done(&options->sibling);
+    for (size_t i = 0; i < options->refill_count; i++)
+        reference_done(&options->refills[i]);
     for (size_t i = 0; i < options->network_options.mirror_count; i++)
         mirror_done(&options->mirrors[i]);
     options->network_options.mirror_count = 0;

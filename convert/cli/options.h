@@ -8,6 +8,7 @@
 
 #include "convert/engine/compare.h"
 #include "convert/engine/convert.h"
+#include "convert/engine/repair.h"
 #include "convert/engine/verify.h"
 
 enum command_bit {
@@ -17,8 +18,10 @@ enum command_bit {
     FOR_COMPARE = 8,
     FOR_LOGIN = 16,
     FOR_LOGOUT = 32,
-    FOR_IMAGES = 15,
-    FOR_ALL = 63,
+    FOR_NORMALISE = 64,
+    FOR_REPAIR = 128,
+    FOR_IMAGES = 15 | FOR_NORMALISE | FOR_REPAIR,
+    FOR_ALL = 255,
 };
 
 enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE, VERBOSITY_DEBUG };
@@ -34,10 +37,13 @@ enum given {
     GIVEN_LIMIT_RATE = 16,
     GIVEN_SRC_TLS_VERIFY = 32, /* and --tls-verify */
     GIVEN_DEST_TLS_VERIFY = 64,
+    GIVEN_TO = 128,
+    GIVEN_SEED = 256, /* has no default in the settings */
 };
 
 #define OPERANDS_MAX 2
 #define TAGS_MAX     32
+#define REFILLS_MAX  16
 
 struct options {
     bool help, version;
@@ -52,7 +58,12 @@ struct options {
     struct compare_options compare;
     struct reference references[OPERANDS_MAX]; /* --in-place: both the same */
     struct reference reuse;                    /* --reuse; text NULL: not given */
-    const char *operand_text;                  /* login, logout: the host */
+    /* repair */
+    bool accept_likely;
+    struct reference sibling; /* --reference; text NULL: not given */
+    struct reference refills[REFILLS_MAX];
+    size_t refill_count;
+    const char *operand_text; /* login, logout: the host */
     /* registries */
     const char *settings; /* NULL: the default file */
     unsigned given;       /* GIVEN_… */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 int result_file_open(const char *path, struct result_file *ret, struct error *err)
 {
@@ -35,6 +36,14 @@ int result_file_write(struct result_file *file, const void *data, size_t size, s
     if (err->class == ERROR_DESTINATION)
         err->class = ERROR_IO;
     return error_wrap(err, "%s could not be written, all else is done", file->path);
+}
+
+int result_file_write_digest(struct result_file *file, const struct digest *digest,
+                             struct error *err)
+{
+    char text[DIGEST_TEXT_SIZE];
+    digest_print(digest, text);
+    return result_file_write(file, text, strlen(text), err);
 }
 
 int result_file_write_proof(struct result_file *file, const struct proof *proof, struct error *err)

@@ -22,6 +22,8 @@ struct result_file {
 int result_file_open(const char *path, struct result_file *ret, struct error *err);
 /* Does nothing where none is wanted. ERROR_IO where it fails now. */
 int result_file_write(struct result_file *file, const void *data, size_t size, struct error *err);
+int result_file_write_digest(struct result_file *file, const struct digest *digest,
+                             struct error *err);
 int result_file_write_proof(struct result_file *file, const struct proof *proof, struct error *err);
 void result_file_done(struct result_file *file);
 

@@ -12,6 +12,7 @@
 void conversion_done(struct conversion *conversion)
 {
     proof_done(&conversion->proof);
+    conversion->salvage = salvage_free(conversion->salvage);
 }
 
 static void job_init(struct job *job, struct run *run, const struct convert_options *options)
@@ -28,6 +29,7 @@ static void job_done(struct job *job)
     job->destination = store_close(job->destination);
     made_disk_done(&job->made);
     job->reuse = reuse_free(job->reuse);
+    job->salvage = salvage_free(job->salvage);
     plan_done(&job->plan);
     bytes_done(&job->vm_config);
     bytes_done(&job->nvram);
@@ -67,6 +69,7 @@ static int disk_make(struct job *job, struct sink *sink, struct error *err)
         .uploads = store_uploads(job->destination),
         .state = job->state,
         .reuse = job->reuse,
+        .salvage = job->salvage,
     };
     if (convert_disk(job->run, &job->disk, job->image.blobs, &job->plan, job->options, &target,
                      &job->made, err) < 0)
@@ -98,7 +101,8 @@ static int convert_image(struct job *job, struct conversion *ret, struct error *
         return -1;
     if (sink != NULL ? convert_put_small(job, sink, err) < 0 : convert_read_nvram(job, err) < 0)
         return -1;
-    if (disk_make(job, sink, err) < 0)
+    if (ret->method == METHOD_REWRITTEN ? convert_rewrite(job, sink, err) < 0
+                                        : disk_make(job, sink, err) < 0)
         return -1;
     if (sink != NULL && convert_make_manifest(job, err) < 0)
         return -1;
@@ -113,10 +117,13 @@ static int convert_image(struct job *job, struct conversion *ret, struct error *
 static int plan_job(struct job *job, enum convert_method method, struct error *err)
 {
     const struct disk *disk = image_disk(&job->image);
+    if (job->options->salvage && convert_survey(job, err) < 0)
+        return -1;
     if (disk == NULL)
         return 0; /* copied by digests alone */
     bool as_it_is = method == METHOD_COPIED;
-    job->disk = *disk;
+    if (job->salvage == NULL)
+        job->disk = *disk;
     /* a copy is held by its blobs' digests; of a V2 image the annotations tell the disk as well */
     if (as_it_is &&
         (disk->format != DISK_V2 || (job->options->to == CONVERT_TO_SAME && !job->options->decode)))
@@ -127,7 +134,7 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
                                                                            : DISK_V2;
     struct feed feed;
     feed_init(&feed, job->image.blobs, NULL, job->run->threads > 1);
-    if (disk_measure(job->run, disk, &feed.blobs, &job->disk, err) < 0)
+    if (job->salvage == NULL && disk_measure(job->run, disk, &feed.blobs, &job->disk, err) < 0)
         return -1;
     return plan_make(&job->disk, format, job->options, as_it_is, &job->plan, err);
 }
@@ -142,10 +149,14 @@ static int source_open(struct job *job, struct error *err)
     }
     if (store_open_source(job->from, &options, &job->source, err) < 0)
         return -1;
-    return store_load(job->source, &job->image, err);
+    if (given->mend == NULL)
+        return store_load(job->source, &job->image, err);
+    if (store_load_tolerant(job->source, &job->image, err) < 0)
+        return -1;
+    return given->mend->mend(given->mend->context, job->run, &job->image, err);
 }
 
-static int destination_open(struct job *job, enum convert_method method, struct error *err)
+int convert_open_destination(struct job *job, const struct digest *result, struct error *err)
 {
     const struct convert_options *given = job->options;
     const struct reference *from = job->from, *to = job->to;
@@ -166,8 +177,10 @@ static int destination_open(struct job *job, enum convert_method method, struct 
         .no_backup = given->no_backup,
         .watch = job->state != NULL ? &job->watch : NULL,
         .in_place = given->in_place,
-        .result_digest = method == METHOD_COPIED ? &job->image.digest : NULL,
-        .source_digest = given->plain || job->image.manifest == NULL ? NULL : &job->image.digest,
+        .result_digest = result,
+        .source_digest = given->plain || job->image.manifest == NULL || job->salvage != NULL
+                             ? NULL
+                             : &job->image.digest,
     };
     if (to->transport == TRANSPORT_RAW) {
         options.vm_config = given->vm_config;
@@ -218,10 +231,9 @@ static int make_and_stage(struct job *job, struct conversion *ret, struct error 
                      job->to->text);
 }
 
-static int run_job(struct job *job, struct conversion *ret, struct error *err)
+static int move_image(struct job *job, struct conversion *ret, struct error *err)
 {
-    if (convert_judge(&job->image, job->to->transport, job->options, &ret->method, err) < 0 ||
-        plan_job(job, ret->method, err) < 0)
+    if (plan_job(job, ret->method, err) < 0)
         return -1;
     if (job->options->proof && job->plan.count == 0)
         return error_set(
@@ -238,32 +250,56 @@ static int run_job(struct job *job, struct conversion *ret, struct error *err)
         return convert_fill_proof(job, ret, err);
     }
     if (convert_check_room(job, ret, err) < 0 || convert_begin_state(job, err) < 0 ||
-        destination_open(job, ret->method, err) < 0 || reuse_prepare(job, err) < 0 ||
-        make_and_stage(job, ret, err) < 0)
+        convert_open_destination(job, ret->method == METHOD_COPIED ? &job->image.digest : NULL,
+                                 err) < 0 ||
+        reuse_prepare(job, err) < 0 || make_and_stage(job, ret, err) < 0)
         return -1;
     convert_fill_summary(job, ret);
     if (convert_fill_proof(job, ret, err) < 0)
         return -1;
-    if (job->options->read_back && ret->has_proof && store_sink(job->destination) != NULL &&
+    if (job->options->read_back && store_sink(job->destination) != NULL &&
         convert_read_back(job, ret, err) < 0)
         return -1;
+    const struct convert_mend *mend = job->options->mend;
+    if (mend != NULL && store_sink(job->destination) != NULL &&
+        mend->check(mend->context, job->run, &job->manifest, store_blobs(job->destination), err) <
+            0)
+        return -1;
     return convert_publish(job, ret, err);
+}
+
+static int run_job(struct job *job, struct conversion *ret, struct error *err)
+{
+    if (convert_judge(&job->image, job->to->transport, job->options, &ret->method, err) < 0)
+        return -1;
+    if (!job->options->normalise)
+        return move_image(job, ret, err);
+    bool normal = ret->method == METHOD_COPIED;
+    ret->normal = normal ? NORMAL_COPIED : NORMAL_MADE;
+    job->own.disk_digest = !normal || job->options->decode; /* the manifest says it already */
+    int settled = convert_settle(job, ret, err);
+    return settled == 0 ? move_image(job, ret, err) : settled < 0 ? -1 : 0;
 }
 
 int convert(struct run *run, const struct reference *source, const struct reference *destination,
             const struct convert_options *options, struct conversion *ret, struct error *err)
 {
     *ret = (struct conversion){.method = METHOD_CONVERTED};
+    if (convert_check_salvage(options, err) < 0)
+        return -1;
     struct job job;
     job_init(&job, run, options);
     job.from = source;
     job.to = destination;
+    if (options->normalise)
+        convert_ask_normal(&job);
     int status = source_open(&job, err);
     if (status < 0)
         error_wrap(err, "%s", source->text);
     else
         status = run_job(&job, ret, err);
     convert_end_state(&job, status < 0 ? err : NULL);
+    ret->salvage = take_ptr(&job.salvage);
     job_done(&job);
     if (status < 0)
         conversion_done(ret);

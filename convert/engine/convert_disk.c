@@ -21,6 +21,7 @@ struct disk_work {
     struct written_chunk *written; /* one a chunk of the plan */
     bool *reused;                  /* one a chunk: a layer that was there serves */
     struct reuse *reuse;           /* NULL: none */
+    struct salvage *salvage;       /* NULL: none */
     struct sink *sink;             /* of the destination */
     struct state *state;           /* NULL: none */
     struct state_chunk *found;     /* with state, of chunks that are done: what it says of them */
@@ -314,6 +315,7 @@ static void pass_prepare(struct disk_work *work, struct run *run, const struct d
     work->pass = (struct pass){
         .run = run,
         .disk = disk,
+        .salvage = work->salvage,
         .feed = &work->feed,
         .chunks = chunks,
         .chunk_count = plan->count,
@@ -345,6 +347,7 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
         .options = options,
         .decode_kept = options->decode || options->disk_digest,
         .reuse = target->reuse,
+        .salvage = target->salvage,
         .sink = target->sink,
         .state = target->state,
     };

@@ -23,7 +23,8 @@ int convert_fill_proof(struct job *job, struct conversion *ret, struct error *er
     proof->blocks = job->made.blocks;
     proof->chunks = take_ptr(&job->made.chunks);
     proof->chunk_count = job->made.chunk_count;
-    if (job->plan.kept < job->plan.count && job->plan.format != DISK_RAW) {
+    if (job->plan.kept < job->plan.count && ret->method != METHOD_REWRITTEN &&
+        job->plan.format != DISK_RAW) {
         char buffer[16];
         snprintf(proof->encoder, sizeof proof->encoder, "%s",
                  encoder_kind_name(job->options->encoder, buffer));
@@ -43,16 +44,36 @@ int convert_fill_proof(struct job *job, struct conversion *ret, struct error *er
     return 0;
 }
 
+/* What is no disk layer that was decoded. */
+static int drain_blobs(struct job *job, bool disk_too, struct error *err)
+{
+    AUTO(manifest_free_auto) struct manifest *manifest = NULL;
+    struct feed feed;
+    feed_init(&feed, store_blobs(job->destination), NULL, job->run->threads > 1);
+    if (manifest_parse(job->manifest.data, job->manifest.size, &manifest, err) < 0 ||
+        feed_drain(&feed, &manifest->config.blob, job->run, err) < 0)
+        return -1;
+    for (size_t i = 0; i < manifest->layer_count; i++) {
+        const struct descriptor *layer = &manifest->layers[i];
+        bool disk = strcmp(layer->media_type, TART_TYPE_DISK_V1) == 0 ||
+                    strcmp(layer->media_type, TART_TYPE_DISK_V2) == 0;
+        if ((!disk || disk_too) && feed_drain(&feed, &layer->blob, job->run, err) < 0)
+            return error_wrap(err, "layer %zu", i);
+    }
+    return 0;
+}
+
 /* Every blob is fetched again from the destination, hashed and decoded, before anything points to
  * it. */
 int convert_read_back(struct job *job, const struct conversion *conversion, struct error *err)
 {
     struct error misfit;
-    int fits = proof_hold(&conversion->proof, job->run, &job->made.disk,
-                          store_blobs(job->destination), &misfit, err);
+    int fits = conversion->has_proof ? proof_hold(&conversion->proof, job->run, &job->made.disk,
+                                                  store_blobs(job->destination), &misfit, err)
+                                     : 1;
     if (fits == 0)
         *err = misfit;
-    if (fits == 1)
+    if (fits == 1 && drain_blobs(job, !conversion->has_proof, err) == 0)
         return 0;
     /* what is damaged there is no damage of the source */
     if (error_class_status(err->class) == 2)
@@ -62,11 +83,16 @@ int convert_read_back(struct job *job, const struct conversion *conversion, stru
 
 void convert_fill_summary(const struct job *job, struct conversion *ret)
 {
-    const struct disk *disk = job->plan.count > 0 ? &job->made.disk : &job->disk;
+    bool rewritten = ret->method == METHOD_REWRITTEN; /* from the beginning: V1 */
+    const struct disk *disk = job->plan.count > 0 && !rewritten ? &job->made.disk : &job->disk;
     ret->layers_kept = job->plan.count > 0 ? job->plan.kept : disk->layer_count;
     ret->layers_made = job->plan.count - job->plan.kept;
     if (job->plan.count > 0 && disk->format == DISK_V1)
         ret->layers_made = disk->layer_count;
+    if (rewritten) {
+        ret->layers_made = 0;
+        ret->layers_kept = disk->layer_count;
+    }
     for (size_t i = 0; i < disk->layer_count; i++)
         ret->encoded_size += disk->layers[i].blob.size;
     ret->decoded = (job->plan.count > 0 && job->plan.kept == 0) || job->options->decode ||

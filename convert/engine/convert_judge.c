@@ -175,6 +175,8 @@ int convert_judge(const struct image *image, enum transport destination,
                   struct error *err)
 {
     *ret_method = METHOD_CONVERTED;
+    if (options->normalise && convert_judge_normal(image, destination, err) < 0)
+        return -1;
     if (image->manifest == NULL)
         return judge_disk_only(image, destination, options, err);
     if (options->to == CONVERT_TO_SAME) {
@@ -194,13 +196,22 @@ int convert_judge(const struct image *image, enum transport destination,
         return -1;
     if (tart->disk.format == DISK_V2 && judge_v2(tart, err) < 0)
         return -1;
+    if (options->normalise) {
+        int normal = convert_is_normal(image, options, err);
+        if (normal == 1)
+            *ret_method = METHOD_COPIED;
+        return normal < 0 ? -1 : 0;
+    }
     bool same_format = (tart->disk.format == DISK_V2 && options->to == CONVERT_TO_V2) ||
                        (tart->disk.format == DISK_V1 && options->to == CONVERT_TO_V1 &&
                         options->v1_layer_size == TART_V1_LAYER_SIZE);
     bool as_it_is = transport_has_manifests(destination) &&
                     (tart->stacked ||
                      (same_format && layers_fit(&tart->disk) && !asks_for_change(tart, options)));
-    if (as_it_is)
+    if (image->mended && same_format && tart->disk.format == DISK_V1 &&
+        transport_has_manifests(destination))
+        *ret_method = METHOD_REWRITTEN;
+    else if (as_it_is && !image->mended)
         *ret_method = METHOD_COPIED;
     return 0;
 }

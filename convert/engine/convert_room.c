@@ -39,7 +39,7 @@ static struct sizes sizes_of(const struct job *job, enum convert_method method)
 {
     struct sizes sizes = {.sum = 0};
     const struct manifest *manifest = job->image.manifest;
-    if (method == METHOD_COPIED)
+    if (method != METHOD_CONVERTED)
         for (size_t i = 0; i < manifest->layer_count; i++)
             add(&sizes, manifest->layers[i].blob.size);
     else

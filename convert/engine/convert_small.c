@@ -70,29 +70,33 @@ int convert_put_small(struct job *job, struct sink *sink, struct error *err)
 
 /* --- the manifest --- */
 
-static const char *upload_time(const struct job *job)
+const char *convert_upload_time(const struct convert_options *options,
+                                const struct tart_image *tart)
 {
-    switch (job->options->upload_time) {
+    switch (options->upload_time) {
     case UPLOAD_TIME_NONE:
         return NULL;
     case UPLOAD_TIME_SET:
-        return job->options->upload_time_text;
+        return options->upload_time_text;
     default:
-        return job->image.tart != NULL ? job->image.tart->upload_time : NULL;
+        return tart != NULL ? tart->upload_time : NULL;
     }
 }
 
 int convert_make_manifest(struct job *job, struct error *err)
 {
+    char salvaged[SALVAGED_TEXT_SIZE];
+    bool whole = job->salvage == NULL;
     struct tart_parts parts = {
         .source = job->image.manifest,
-        .source_digest = job->image.manifest != NULL ? &job->image.digest : NULL,
+        .source_digest = job->image.manifest != NULL && whole ? &job->image.digest : NULL,
+        .salvaged = whole ? NULL : convert_salvaged_text(job->salvage, salvaged),
         .image_config = job->image_config_id,
         .vm_config = job->vm_config_id,
         .nvram = job->nvram_id,
         .disk = &job->made.disk,
         .disk_digest = job->made.has_disk_digest ? &job->made.disk_digest : NULL,
-        .upload_time = upload_time(job),
+        .upload_time = convert_upload_time(job->options, job->image.tart),
         .plain = job->options->plain,
     };
     return tart_manifest_make(&parts, &job->manifest, err);

@@ -15,7 +15,7 @@ static bool has_state(const struct job *job)
 {
     const struct convert_options *options = job->options;
     return !options->no_state && !options->dry_run && job->image.manifest != NULL &&
-           job->plan.count > 0 && job->plan.format == DISK_V2 &&
+           job->salvage == NULL && job->plan.count > 0 && job->plan.format == DISK_V2 &&
            (options->state != NULL || job->from->transport == TRANSPORT_REGISTRY ||
             job->to->transport == TRANSPORT_REGISTRY);
 }

@@ -50,6 +50,7 @@ static int lane_reader_open(struct pass_lane *lane, struct pass *pass, struct er
         .matched = pass->matched != NULL ? lane_matched : NULL,
         .checkpoint_before = pass->checkpoint_before != NULL ? lane_checkpoint_before : NULL,
         .checkpoint_load = pass->checkpoint_load != NULL ? lane_checkpoint_load : NULL,
+        .salvage = pass->salvage,
     };
     return reader_open_with(pass->disk, &pass->feed->blobs, &lane->reading, &lane->reader, err);
 }

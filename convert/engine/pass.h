@@ -40,6 +40,7 @@ struct pass_lane {
 struct pass {
     struct run *run;
     const struct disk *disk; /* its size known: disk_measure */
+    struct salvage *salvage; /* the disk is read through it, and not from the feed; NULL: none */
     struct feed *feed;       /* where its layers come from; the pass decides on its threads */
     struct pass_chunk *chunks;
     size_t chunk_count;

@@ -214,6 +214,23 @@ static const struct blob_ops download_ops = {
     .close = download_close,
 };
 
+static int parts_read_at(struct blob *blob, uint64_t offset, void *data, size_t size,
+                         struct error *err)
+{
+    if (range_read(download_of(blob), offset, data, size, err) == 0)
+        return 0;
+    if (err->class == ERROR_UNSUPPORTED)
+        blob->ops = &stream_ops;
+    return -1;
+}
+
+static const struct blob_ops parts_ops = {
+    .peek = download_peek,
+    .skip = download_skip,
+    .read_at = parts_read_at,
+    .close = download_close,
+};
+
 /* Once the registry was found to have no ranges. */
 static const struct blob_ops stream_ops = {
     .peek = download_peek,
@@ -246,8 +263,26 @@ static int first_open(struct download *download, struct error *err)
     return 0;
 }
 
-int download_open(const struct remote *remote, const struct blob_id *id, struct blob **ret,
-                  struct error *err)
+/* Without a GET: whether it is there, and its size. */
+static int first_ask(struct download *download, const struct blob_id *id, struct error *err)
+{
+    uint64_t size;
+    int there = remote_blob_find(&download->remote, &id->digest, &size, err);
+    if (there < 0)
+        return -1;
+    if (there == 0) {
+        error_set(err, ERROR_BLOB_MISSING, "the registry does not have the blob");
+        return download_wrap(download, err);
+    }
+    download->size_told = size != UINT64_MAX;
+    if (download->size_told)
+        download->blob.size = size;
+    download->blob.ops = &parts_ops;
+    return 0;
+}
+
+static int open_one(const struct remote *remote, const struct blob_id *id, bool parts,
+                    struct blob **ret, struct error *err)
 {
     char digest[DIGEST_TEXT_SIZE];
     struct download *download = calloc(1, sizeof *download);
@@ -262,8 +297,20 @@ int download_open(const struct remote *remote, const struct blob_id *id, struct 
         download->path = NULL;
         return error_memory(err);
     }
-    if (first_open(download, err) < 0)
+    if ((parts ? first_ask(download, id, err) : first_open(download, err)) < 0)
         return -1;
     *ret = take_ptr(&blob);
     return 0;
+}
+
+int download_open(const struct remote *remote, const struct blob_id *id, struct blob **ret,
+                  struct error *err)
+{
+    return open_one(remote, id, false, ret, err);
+}
+
+int download_open_parts(const struct remote *remote, const struct blob_id *id, struct blob **ret,
+                        struct error *err)
+{
+    return open_one(remote, id, true, ret, err);
 }

@@ -24,5 +24,10 @@
 /* remote is copied, its texts are borrowed. ERROR_BLOB_MISSING where the registry has none. */
 int download_open(const struct remote *remote, const struct blob_id *id, struct blob **ret,
                   struct error *err);
+/* For parts: HEAD tells whether it is there, and its size. Nothing is streamed until peek asks for
+ * it, and each read_at is a request for exactly its bytes; where the registry has no ranges it is
+ * ERROR_UNSUPPORTED, at byte 0 too. */
+int download_open_parts(const struct remote *remote, const struct blob_id *id, struct blob **ret,
+                        struct error *err);
 
 #endif

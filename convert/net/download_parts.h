@@ -45,6 +45,9 @@ int part_open(struct download *download, uint64_t start, uint64_t end, struct pa
 int download_break(struct download *download, uint64_t at, const struct part *part,
                    struct error *err);
 
+/* Reads exactly these bytes, by one Range. */
+int range_read(struct download *download, uint64_t offset, uint8_t *data, size_t size,
+               struct error *err);
 /* Fills the window so that it holds `offset`. */
 int window_fill(struct download *download, uint64_t offset, struct error *err);
 

@@ -155,25 +155,22 @@ int download_break(struct download *download, uint64_t at, const struct part *pa
     return -1;
 }
 
-/* Reads the stream's bytes into the window. */
-static int window_read(struct download *download, struct http_stream *stream, uint64_t start,
+/* The stream's next bytes. */
+static int stream_take(struct download *download, struct http_stream *stream, uint8_t *to,
                        size_t size, struct error *err)
 {
     const uint8_t *data;
     size_t got;
-    download->window_start = start;
-    download->window_size = 0;
-    while (download->window_size < size) {
+    for (size_t done = 0; done < size;) {
         int status = http_peek(stream, &data, &got, err);
         if (status == 0)
             error_set(err, ERROR_UNREACHABLE, "the answer ended early");
         if (status <= 0)
             return download_wrap(download, err);
-        size_t room = size - download->window_size;
-        if (got > room)
-            got = room;
-        memcpy(download->window + download->window_size, data, got);
-        download->window_size += got;
+        if (got > size - done)
+            got = size - done;
+        memcpy(to + done, data, got);
+        done += got;
         http_skip(stream, got);
     }
     /* to its end, so that the connection can be used again; what comes behind is nobody's */
@@ -182,15 +179,39 @@ static int window_read(struct download *download, struct http_stream *stream, ui
     return 0;
 }
 
-static int window_try(struct download *download, uint64_t start, uint64_t end, struct part *part,
-                      struct error *err)
+/* from_start: a blob that comes whole will do for its first bytes. */
+static int range_try(struct download *download, uint64_t start, uint64_t end, bool from_start,
+                     uint8_t *to, struct part *part, struct error *err)
 {
     if (part_open(download, start, end, part, err) < 0)
         return -1;
-    if (!part->whole || start == 0)
-        return window_read(download, part->stream, start, (size_t)(end - start), err);
+    bool all = start == 0 && end == download->blob.size; /* for which no Range was sent */
+    if (!part->whole || all || (from_start && start == 0))
+        return stream_take(download, part->stream, to, (size_t)(end - start), err);
     error_set(err, ERROR_UNSUPPORTED, "the registry has no ranges");
     return download_wrap(download, err);
+}
+
+static int range_get(struct download *download, uint64_t start, uint64_t end, bool from_start,
+                     uint8_t *to, struct error *err)
+{
+    for (;;) {
+        struct part part = {.stream = NULL};
+        int status = range_try(download, start, end, from_start, to, &part, err);
+        http_close(part.stream);
+        if (status == 0) {
+            download->tries = 0;
+            return 0;
+        }
+        if (download_break(download, download->broke_at, &part, err) < 0)
+            return -1;
+    }
+}
+
+int range_read(struct download *download, uint64_t offset, uint8_t *data, size_t size,
+               struct error *err)
+{
+    return size == 0 ? 0 : range_get(download, offset, offset + size, false, data, err);
 }
 
 int window_fill(struct download *download, uint64_t offset, struct error *err)
@@ -200,16 +221,10 @@ int window_fill(struct download *download, uint64_t offset, struct error *err)
         download->blob.size - start < WINDOW_SIZE ? download->blob.size : start + WINDOW_SIZE;
     if (download->window == NULL && (download->window = malloc(WINDOW_SIZE)) == NULL)
         return error_memory(err);
-    for (;;) {
-        struct part part = {.stream = NULL};
-        int status = window_try(download, start, end, &part, err);
-        http_close(part.stream);
-        if (status == 0) {
-            download->tries = 0;
-            return 0;
-        }
-        download->window_size = 0;
-        if (download_break(download, download->broke_at, &part, err) < 0)
-            return -1;
-    }
+    download->window_size = 0;
+    if (range_get(download, start, end, true, download->window, err) < 0)
+        return -1;
+    download->window_start = start;
+    download->window_size = (size_t)(end - start);
+    return 0;
 }

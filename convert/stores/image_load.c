@@ -134,15 +134,34 @@ static void find_companions(struct image *image)
     }
 }
 
+/* The manifest of image->raw. */
+static int parse_manifest(struct image *image, struct error *err)
+{
+    struct json *tree = NULL;
+    if (!image->tolerant)
+        return manifest_parse(image->raw.data, image->raw.size, &image->manifest, err);
+    if (json_parse(image->raw.data, image->raw.size, MANIFEST_SIZE_MAX, &tree, err) < 0)
+        return -1;
+    if (manifest_shape_mend(tree, &image->shape, err) < 0) {
+        json_free(tree);
+        return -1;
+    }
+    return manifest_from_json(tree, &image->manifest, err);
+}
+
 int image_from_manifest(struct bytes *raw, const struct digest *digest, struct blobs *blobs,
                         struct image *ret, struct error *err)
 {
     char text[DIGEST_TEXT_SIZE];
     digest_print(digest, text);
     AUTO(image_done)
-    struct image image = {.blobs = blobs, .raw = *raw, .digest = *digest, .tart_error = ERROR_INIT};
+    struct image image = {.blobs = blobs,
+                          .raw = *raw,
+                          .digest = *digest,
+                          .tart_error = ERROR_INIT,
+                          .tolerant = ret->tolerant};
     *raw = (struct bytes){.limit = raw->limit};
-    if (manifest_parse(image.raw.data, image.raw.size, &image.manifest, err) < 0)
+    if (parse_manifest(&image, err) < 0)
         return error_wrap(err, "manifest %s", text);
     if (tart_image_read(image.manifest, &image.tart, &image.tart_error) < 0 &&
         image.tart_error.class == ERROR_MEMORY)
@@ -160,9 +179,11 @@ int image_load(struct blobs *manifests, const struct blob_id *id, bool is_index,
     AUTO(bytes_done) struct bytes raw;
     bytes_init(&raw, MANIFEST_SIZE_MAX);
     if ((is_index && resolve_index(manifests, &found, err) < 0) ||
-        read_manifest(manifests, &found, &raw, err) < 0)
+        read_manifest(manifests, &found, &raw, err) < 0 ||
+        image_from_manifest(&raw, &found.digest, blobs, ret, err) < 0)
         return -1;
-    return image_from_manifest(&raw, &found.digest, blobs, ret, err);
+    ret->from_index = is_index;
+    return 0;
 }
 
 int image_load_tag(const struct json *index, const char *tag, struct blobs *blobs,

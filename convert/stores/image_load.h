@@ -10,7 +10,10 @@
 
 #include "convert/stores/store.h"
 
-/* manifests: gives manifests and indexes by their ids (in a layout the same as blobs).
+/* ret->tolerant says how strictly manifests are read (store_load_tolerant); all else of it is
+ * filled.
+ *
+ * manifests: gives manifests and indexes by their ids (in a layout the same as blobs).
  * ERROR_MANIFEST_DIGEST, ERROR_BLOB_MISSING, ERROR_NOT_TART (an index without a Tart image),
  * ERROR_UNSUPPORTED (with several), what manifest_parse says. */
 int image_load(struct blobs *manifests, const struct blob_id *id, bool is_index,

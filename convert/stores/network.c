@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two sides, and the mirrors. */
-#define CLIENTS_MAX (2 + MIRRORS_MAX)
+/* Two sides, the mirrors, and images that help (--reuse, --refill, --reference). */
+#define HELPERS_MAX 18
+#define CLIENTS_MAX (2 + MIRRORS_MAX + HELPERS_MAX)
 
 struct known_client {
     struct client *client;

@@ -85,7 +85,17 @@ static int registry_blobs_open(struct blobs *blobs, const struct blob_id *id, st
     return download_open(&registry->remote, id, ret, err);
 }
 
-static const struct blobs_ops registry_blobs_ops = {.open = registry_blobs_open};
+/* Of the registry itself: a mirror would fetch the whole blob for it. */
+static int registry_blobs_open_parts(struct blobs *blobs, const struct blob_id *id,
+                                     struct blob **ret, struct error *err)
+{
+    struct registry *registry =
+        (struct registry *)((char *)blobs - offsetof(struct registry, blobs));
+    return download_open_parts(&registry->remote, id, ret, err);
+}
+
+static const struct blobs_ops registry_blobs_ops = {.open = registry_blobs_open,
+                                                    .open_parts = registry_blobs_open_parts};
 
 /* --- opening --- */
 

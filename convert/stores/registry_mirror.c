@@ -4,63 +4,14 @@
 #include "convert/stores/registry.h"
 
 #include "convert/net/download.h"
+#include "convert/stores/spool_blob.h"
 #include "formats/model/auto.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define PIECE_SIZE (256u << 10)
-
-/* A blob that lies in the spool. */
-struct spooled_blob {
-    struct blob blob;
-    struct spool_part *part;
-    uint64_t position; /* of the piece in hand */
-    size_t size, used; /* of it */
-    uint8_t piece[PIECE_SIZE];
-};
-
-static int spooled_peek(struct blob *blob, const uint8_t **ret_data, size_t *ret_size,
-                        struct error *err)
-{
-    struct spooled_blob *spooled = (struct spooled_blob *)blob;
-    if (spooled->used == spooled->size) {
-        uint64_t left = blob->size - spooled->position - spooled->size;
-        if (left == 0)
-            return 0;
-        spooled->position += spooled->size;
-        spooled->size = left < PIECE_SIZE ? (size_t)left : PIECE_SIZE;
-        spooled->used = 0;
-        if (part_read(spooled->part, spooled->position, spooled->piece, spooled->size, err) < 0)
-            return -1;
-    }
-    *ret_data = spooled->piece + spooled->used;
-    *ret_size = spooled->size - spooled->used;
-    return 1;
-}
-
-static void spooled_skip(struct blob *blob, size_t size)
-{
-    ((struct spooled_blob *)blob)->used += size;
-}
-
-static int spooled_read_at(struct blob *blob, uint64_t offset, void *data, size_t size,
-                           struct error *err)
-{
-    return part_read(((struct spooled_blob *)blob)->part, offset, data, size, err);
-}
-
-static void spooled_close(struct blob *blob)
-{
-    part_close(((struct spooled_blob *)blob)->part);
-    free(blob);
-}
-
-static const struct blob_ops spooled_ops = {
-    .peek = spooled_peek, .skip = spooled_skip, .read_at = spooled_read_at, .close = spooled_close};
-
-static int spool_blob(struct blob *from, const struct blob_id *id, struct spool_part *part,
-                      struct error *err)
+static int lay_aside(struct blob *from, const struct blob_id *id, struct spool_part *part,
+                     struct error *err)
 {
     AUTO(hasher_done) struct hasher hasher = {.context = NULL};
     if (hasher_init(&hasher, err) < 0)
@@ -104,7 +55,7 @@ static int mirror_fetch(struct registry *registry, const struct mirror *mirror,
     AUTO(blob_close_auto) struct blob *blob = NULL;
     if (download_open(&remote, id, &blob, err) < 0)
         return -1;
-    return spool_blob(blob, id, part, err);
+    return lay_aside(blob, id, part, err);
 }
 
 /* What the origin cannot mend either. */
@@ -147,28 +98,21 @@ int mirrors_open(struct registry *registry, const struct blob_id *id, struct blo
     const struct network_options *options = network_options(registry->network);
     if (options->mirror_count == 0 || !id->has_digest)
         return 0;
-    struct spooled_blob *spooled = calloc(1, sizeof *spooled);
-    if (spooled == NULL)
-        return error_memory(err);
-    spooled->blob = (struct blob){.ops = &spooled_ops, .size = id->size};
     struct spool *spool = network_spool(registry->network, err);
     int status = spool == NULL ? -1 : 0;
     for (size_t i = 0; status == 0 && i < options->mirror_count; i++) {
         if (mirror_is_left_out(registry, i))
             continue;
-        spooled->part = spool_open(spool, err);
-        if (spooled->part != NULL &&
-            mirror_fetch(registry, &options->mirrors[i], id, spooled->part, err) == 0) {
-            *ret = &spooled->blob;
+        struct spool_part *part = spool_open(spool, err);
+        if (part != NULL && mirror_fetch(registry, &options->mirrors[i], id, part, err) == 0 &&
+            spool_blob_new(part, true, ret, err) == 0)
             return 1;
-        }
-        bool ours = spooled->part == NULL || is_ours(err);
-        spooled->part = part_close(spooled->part);
+        bool ours = part == NULL || is_ours(err);
+        part_close(part);
         if (ours)
             status = -1;
         else
             mirror_note(registry, i, err);
     }
-    free(spooled);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "convert/stores/backup.h"
 #include "formats/model/auto.h"
+#include "formats/model/json.h"
 
 #include <string.h>
 
@@ -107,20 +108,24 @@ static int ask_for_all(struct registry *registry, const struct manifest *manifes
     return all;
 }
 
-static const char *media_type(const struct manifest *manifest)
+/* What the document says it is; what a tag led to before may be an OCI index. */
+static const char *media_type(const struct json *document)
 {
-    return manifest->media_type != NULL ? manifest->media_type : MEDIA_TYPE_OCI_MANIFEST;
+    const char *stated = json_string(json_get(document, "mediaType"));
+    if (stated != NULL)
+        return stated;
+    return json_get(document, "manifests") != NULL ? MEDIA_TYPE_OCI_INDEX : MEDIA_TYPE_OCI_MANIFEST;
 }
 
 static int manifest_put(const struct registry *registry, const char *reference,
                         const struct bytes *raw, struct error *err)
 {
-    AUTO(manifest_free_auto) struct manifest *manifest = NULL;
+    AUTO(json_free_auto) struct json *document = NULL;
     struct digest digest;
-    if (manifest_parse(raw->data, raw->size, &manifest, err) < 0 ||
+    if (json_parse(raw->data, raw->size, MANIFEST_SIZE_MAX, &document, err) < 0 ||
         digest_of(raw->data, raw->size, &digest, err) < 0)
         return -1;
-    return remote_manifest_put(&registry->remote, reference, media_type(manifest), raw, &digest,
+    return remote_manifest_put(&registry->remote, reference, media_type(document), raw, &digest,
                                err);
 }
 

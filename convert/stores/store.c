@@ -48,6 +48,12 @@ int store_load(struct store *store, struct image *ret, struct error *err)
     return store->ops->load(store, ret, err);
 }
 
+int store_load_tolerant(struct store *store, struct image *ret, struct error *err)
+{
+    *ret = (struct image){.tolerant = true};
+    return store->ops->load(store, ret, err);
+}
+
 int store_open_destination(const struct reference *reference, const struct store_options *options,
                            struct store **ret, struct error *err)
 {

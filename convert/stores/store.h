@@ -15,6 +15,7 @@
 #include "convert/net/upload.h"
 #include "convert/stores/network.h"
 #include "convert/stores/reference.h"
+#include "formats/model/manifest_shape.h"
 #include "formats/model/observer.h"
 #include "formats/model/tart.h"
 
@@ -31,6 +32,12 @@ struct image {
     struct blob_id vm_config,
         nvram; /* vm:, raw:: of the companions, where has_vm_config and has_nvram */
     bool has_vm_config, has_nvram; /* for manifests: whether a layer of that type is there */
+    /* Repair's: store_load_tolerant() was asked for, and what it put right in the manifest's shape.
+     * raw and digest are of the bytes as they lie there. */
+    bool tolerant;
+    struct manifest_shape shape;
+    bool from_index; /* an OCI index led to it, which its tag names in its place */
+    bool mended; /* manifest, tart and blobs are no longer the source's: raw must not be copied */
 };
 
 /* The disk, wherever it is described; NULL where a manifest could not be read as a Tart image. */
@@ -78,6 +85,8 @@ int store_open_source(const struct reference *reference, const struct store_opti
  * manifest that cannot be read as a Tart image is loaded all the same where its JSON is sound;
  * image->tart is NULL then and tart_error says why. */
 int store_load(struct store *store, struct image *ret, struct error *err);
+/* The same, but a manifest in another shape than OCI's is put right (manifest_shape.h). */
+int store_load_tolerant(struct store *store, struct image *ret, struct error *err);
 
 /* Prepares the destination: a new layout directory is made whole (empty index) and renamed into
  * place, a file or VM directory is begun under a temporary name beside it. ERROR_EXISTS where

@@ -7,8 +7,11 @@
 #include "formats/checks/checks.h"
 
 int check_manifest(const struct facts *facts, struct findings *findings, struct error *err);
+int check_rules(const struct facts *facts, struct findings *findings, struct error *err);
+int check_annotations(const struct facts *facts, struct findings *findings, struct error *err);
 int check_format(const struct facts *facts, struct findings *findings, struct error *err);
 int check_blobs(const struct facts *facts, struct findings *findings, struct error *err);
+int check_chain(const struct facts *facts, struct findings *findings, struct error *err);
 int check_sizes(const struct facts *facts, struct findings *findings, struct error *err);
 int check_order(const struct facts *facts, struct findings *findings, struct error *err);
 int check_seal(const struct facts *facts, struct findings *findings, struct error *err);
@@ -31,6 +34,9 @@ static inline struct error_place at_disk(uint64_t disk_offset)
  * error (-1). */
 int report_error(const struct error *found, const char *fix, struct findings *findings,
                  struct error *err);
+
+/* Its disk layers are disk.v1, all of them. */
+bool is_v1_only(const struct manifest *manifest);
 
 /* ASIF: Apple's sparse image, a file format of its own inside the disk file. MAYBE: its magic, in a
  * version that is not known. */

@@ -27,14 +27,35 @@ static const char *fix_of(enum error_class class, const struct tart_image *image
     case ERROR_STREAM_TRAILING:
         return image != NULL && image->disk.format == DISK_V1 ? FIX_ORDER : FIX_ENCODED;
     case ERROR_STREAM_FOREIGN:
-        return FIX_ENCODED;
+        return "`tartconv repair` undoes gzip and zstd; else push the image again with Tart";
     case ERROR_CONTENT_SIZE:
     case ERROR_CONTENT_DIGEST:
         return "the layer's bytes or its annotation are wrong: compare with another copy of the "
                "image; `tartconv repair --refill IMAGE`";
+    case ERROR_DISK_SIZE:
+        return "find out whether a layer was lost or is there twice: compare with another copy of "
+               "the image; if not, `tartconv repair` writes the size anew";
     default:
         return "";
     }
+}
+
+/* Of a disk.v2 layer it is known where on the disk it belongs. */
+static struct error_place at_blob(const struct tart_image *image, size_t layer)
+{
+    struct error_place where = at_layer(layer);
+    const struct disk *disk = image != NULL && image->disk.format == DISK_V2 ? &image->disk : NULL;
+    size_t low = 0, high = disk == NULL ? 0 : disk->layer_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (disk->layers[middle].index < layer)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (disk != NULL && low < disk->layer_count && disk->layers[low].index == layer)
+        where.disk_offset = (int64_t)disk->layers[low].offset;
+    return where;
 }
 
 static int check_blob(const struct facts *facts, const struct blob_fact *fact,
@@ -44,7 +65,7 @@ static int check_blob(const struct facts *facts, const struct blob_fact *fact,
     const struct manifest *manifest = facts->manifest;
     const struct blob_id *id =
         config ? &manifest->config.blob : &manifest->layers[fact->layer].blob;
-    struct error_place where = config ? NO_PLACE : at_layer(fact->layer);
+    struct error_place where = config ? NO_PLACE : at_blob(facts->image, fact->layer);
     char name[32] = "the image config";
     if (!config)
         snprintf(name, sizeof name, "layer %zu", fact->layer);

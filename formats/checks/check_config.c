@@ -57,14 +57,20 @@ static const char *wrong_member(const struct json *config, const struct vm_confi
     return NULL;
 }
 
+static struct error_place config_place(const struct manifest *manifest)
+{
+    for (size_t i = 0; manifest != NULL && i < manifest->layer_count; i++)
+        if (strcmp(manifest->layers[i].media_type, TART_TYPE_CONFIG) == 0)
+            return at_layer(i);
+    return NO_PLACE;
+}
+
 /* *ret_seen tells whether the config can be believed. */
 static int check_vm_config(const struct facts *facts, struct vm_config *ret, bool *ret_seen,
                            struct findings *findings, struct error *err)
 {
     const struct bytes *text = facts->vm_config;
-    struct error_place where = NO_PLACE;
-    if (facts->image != NULL && facts->image->config != NULL)
-        where = at_layer((size_t)(facts->image->config - facts->image->manifest->layers));
+    struct error_place where = config_place(facts->manifest);
     struct error invalid = ERROR_INIT;
     AUTO(json_free_auto) struct json *tree = NULL;
     *ret_seen = vm_config_parse(text->data, text->size, ret, &invalid) == 0 &&
@@ -115,7 +121,7 @@ static int check_label(const struct facts *facts, const char *disk_format,
         return findings_add(findings, "image-config-invalid", SEVERITY_NOTE, NO_PLACE, FIX_LABEL,
                             err, "the image config is not what Tart writes: %s", invalid.text);
     }
-    if (disk_format == NULL || strcmp(label, disk_format) == 0)
+    if (label[0] != '\0' && (disk_format == NULL || strcmp(label, disk_format) == 0))
         return 0;
     if (label[0] == '\0')
         return findings_add(findings, "label-absent", SEVERITY_NOTE, NO_PLACE,

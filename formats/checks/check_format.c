@@ -14,6 +14,8 @@ static int report_no_image(const struct error *reason, struct findings *findings
     else if (reason->class == ERROR_NOT_TART)
         return findings_add(findings, "not-tart", SEVERITY_OBSTACLE, NO_PLACE, "", err, "%s",
                             reason->text);
+    else if (reason->class == ERROR_ANNOTATION && reason->where.layer >= 0)
+        return 0; /* check_annotations.c says it of every layer */
     return report_error(reason, fix, findings, err);
 }
 
@@ -22,12 +24,12 @@ int check_format(const struct facts *facts, struct findings *findings, struct er
     const struct tart_image *image = facts->image;
     if (facts->manifest == NULL)
         return 0;
-    if (image == NULL)
-        return report_no_image(&facts->image_error, findings, err);
-    if (image->disk.format == DISK_V1 &&
+    if (is_v1_only(facts->manifest) &&
         findings_add(findings, "disk-v1", SEVERITY_OBSTACLE, NO_PLACE, "`tartconv convert`", err,
                      "the disk is disk.v1, which Tart 2.32 and later refuse") < 0)
         return -1;
+    if (image == NULL)
+        return report_no_image(&facts->image_error, findings, err);
     if (image->stacked &&
         findings_add(findings, "stacked", SEVERITY_NOTE, NO_PLACE, "", err,
                      "the disk is stacked: a base and overlays, for Tart newer than 2.35") < 0)

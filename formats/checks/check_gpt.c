@@ -12,16 +12,21 @@
     "`tartconv repair` tries other orders of the layers; if they are right, repair the backup in " \
     "the guest (sgdisk -e, diskutil repairDisk)"
 
+/* Larger than any, where it is not known. */
 static bool disk_size_known(const struct facts *facts, uint64_t *ret)
 {
     const struct tart_image *image = facts->image;
     *ret = facts->disk_size;
     if (!facts->disk_read && image != NULL)
         *ret = image->disk.has_size ? image->disk.size : 0;
-    return facts->disk_read || *ret > 0;
+    if (facts->disk_read || *ret > 0)
+        return true;
+    *ret = INT64_MAX;
+    return false;
 }
 
-static int check_front(const struct gpt *gpt, struct findings *findings, struct error *err)
+static int check_front(const struct facts *facts, const struct gpt *gpt, struct findings *findings,
+                       struct error *err)
 {
     if (gpt->primary == GPT_DAMAGED)
         return findings_add(findings, "gpt-primary", SEVERITY_DAMAGE, at_disk(gpt->sector_size),
@@ -29,6 +34,14 @@ static int check_front(const struct gpt *gpt, struct findings *findings, struct 
                             "the partition table at the disk's start is damaged: %s", gpt->why);
     if (gpt->primary != GPT_ABSENT)
         return 0;
+    if (facts->table_layer > 0)
+        return findings_add(
+            findings, "gpt-primary", SEVERITY_DAMAGE,
+            (struct error_place){(int64_t)facts->table_layer, -1, (int64_t)facts->table_offset},
+            FIX_FRONT, err,
+            "layer %zu begins with this disk's partition table and is not the "
+            "first: the layers are out of order",
+            facts->table_layer);
     if (gpt->backup == GPT_GOOD || gpt->backup == GPT_DAMAGED)
         return findings_add(findings, "gpt-stale", SEVERITY_NOTE, NO_PLACE, "", err,
                             "the disk ends in a partition table's backup, but does not begin with "
@@ -67,12 +80,12 @@ int check_gpt(const struct facts *facts, struct findings *findings, struct error
 {
     uint64_t disk_size;
     enum asif asif = disk_asif(facts);
-    if (asif != ASIF_NO || (facts->image != NULL && facts->image->stacked) ||
-        !disk_size_known(facts, &disk_size))
+    if (asif != ASIF_NO || (facts->image != NULL && facts->image->stacked))
         return 0;
+    bool known = disk_size_known(facts, &disk_size);
     struct gpt gpt;
     gpt_read(facts->head, facts->head_size, facts->tail, facts->tail_size, disk_size, &gpt);
-    if (check_front(&gpt, findings, err) < 0)
+    if (check_front(facts, &gpt, findings, err) < 0)
         return -1;
-    return check_end(&gpt, disk_size, findings, err);
+    return !known ? 0 : check_end(&gpt, disk_size, findings, err);
 }

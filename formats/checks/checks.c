@@ -6,9 +6,10 @@
 #include <string.h>
 
 const struct check checks[] = {
-    {"manifest", check_manifest}, {"format", check_format}, {"blobs", check_blobs},
-    {"sizes", check_sizes},       {"order", check_order},   {"seal", check_seal},
-    {"config", check_config},     {"gpt", check_gpt},       {"names", check_names},
+    {"manifest", check_manifest}, {"rules", check_rules}, {"annotations", check_annotations},
+    {"format", check_format},     {"blobs", check_blobs}, {"chain", check_chain},
+    {"sizes", check_sizes},       {"order", check_order}, {"seal", check_seal},
+    {"config", check_config},     {"gpt", check_gpt},     {"names", check_names},
 };
 const size_t check_count = sizeof checks / sizeof checks[0];
 
@@ -28,6 +29,18 @@ int report_error(const struct error *found, const char *fix, struct findings *fi
         return -1;
     }
     return findings_add_error(findings, found, fix, err);
+}
+
+bool is_v1_only(const struct manifest *manifest)
+{
+    size_t v1 = 0;
+    for (size_t i = 0; i < manifest->layer_count; i++) {
+        const char *type = manifest->layers[i].media_type;
+        if (strcmp(type, TART_TYPE_DISK_V2) == 0 || strcmp(type, TART_TYPE_OVERLAY) == 0)
+            return false;
+        v1 += strcmp(type, TART_TYPE_DISK_V1) == 0;
+    }
+    return v1 > 0;
 }
 
 enum asif disk_asif(const struct facts *facts)

@@ -8,6 +8,7 @@
 
 #include "formats/gpt.h"
 #include "formats/model/finding.h"
+#include "formats/model/manifest_shape.h"
 #include "formats/model/tart.h"
 
 /* What was seen of one blob that the manifest names. */
@@ -22,15 +23,22 @@ struct blob_fact {
 };
 #define BLOB_FACT_CONFIG SIZE_MAX
 
+struct chain_result; /* formats/chain.h */
+
 struct facts {
     const struct manifest *manifest; /* NULL for vm: and raw: */
     const struct tart_image *image;  /* NULL where tart_image_read failed: image_error says why */
     struct error image_error;
+    const struct manifest_shape *shape; /* what was put right to read the manifest; NULL: nothing */
     const char *repository_name; /* as the reference has it, with its tag: names that Tart cannot
                                     type; NULL: none */
 
     const struct blob_fact *blobs;
     size_t blob_count;
+
+    /* A broken disk.v1 disk: what orders its layers have; indexes are into the disk's layers. NULL:
+     * it is not broken, or none was looked for. */
+    const struct chain_result *order;
 
     const struct bytes *image_config; /* NULL where it could not be read */
     const struct bytes *vm_config;    /* same */
@@ -43,6 +51,10 @@ struct facts {
     size_t head_size;
     const uint8_t *tail; /* its last */
     size_t tail_size;
+    /* A disk.v2 layer other than the first that begins with the partition table of a disk of
+     * exactly this size: its index in the manifest, 0: none; and where on the disk it is. */
+    size_t table_layer;
+    uint64_t table_offset;
 };
 
 struct check {

@@ -12,6 +12,13 @@ int blobs_open(struct blobs *blobs, const struct blob_id *id, struct blob **ret,
     return blobs->ops->open(blobs, id, ret, err);
 }
 
+int blobs_open_parts(struct blobs *blobs, const struct blob_id *id, struct blob **ret,
+                     struct error *err)
+{
+    return blobs->ops->open_parts == NULL ? blobs_open(blobs, id, ret, err)
+                                          : blobs->ops->open_parts(blobs, id, ret, err);
+}
+
 int blob_peek(struct blob *blob, const uint8_t **ret_data, size_t *ret_size, struct error *err)
 {
     int status = blob->ops->peek(blob, ret_data, ret_size, err);

@@ -61,9 +61,15 @@ struct blobs_ops {
      * all the same: judging that is the reader's work, who knows the place. */
     int (*open)(struct blobs *blobs, const struct blob_id *id, struct blob **ret,
                 struct error *err);
+    /* The same for who wants to know of it, and to read parts: no byte of it moves before it is
+     * asked for, and no more than are. NULL: as open. */
+    int (*open_parts)(struct blobs *blobs, const struct blob_id *id, struct blob **ret,
+                      struct error *err);
 };
 
 int blobs_open(struct blobs *blobs, const struct blob_id *id, struct blob **ret, struct error *err);
+int blobs_open_parts(struct blobs *blobs, const struct blob_id *id, struct blob **ret,
+                     struct error *err);
 int blob_peek(struct blob *blob, const uint8_t **ret_data, size_t *ret_size, struct error *err);
 void blob_skip(struct blob *blob, size_t size);
 bool blob_can_seek(const struct blob *blob);

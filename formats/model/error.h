@@ -58,6 +58,9 @@
     X(ERROR_DISK_EMPTY, "disk-empty", 2)                                                           \
     X(ERROR_DISK_MIXED, "disk-mixed", 2)                                                           \
     X(ERROR_PROOF_INVALID, "proof-invalid", 2)                                                     \
+    X(ERROR_ORDER_AMBIGUOUS, "order-ambiguous", 2)                                                 \
+    X(ERROR_ORDER_UNKNOWN, "order-unknown", 2)                                                     \
+    X(ERROR_CANNOT_REPAIR, "cannot-repair", 2)                                                     \
     /* this run */                                                                                 \
     X(ERROR_ROUND_TRIP, "round-trip", 70)                                                          \
     X(ERROR_INTERNAL, "internal", 70)                                                              \

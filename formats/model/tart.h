@@ -30,6 +30,7 @@
 #define OUR_DISK_OFFSET   "dev.tartconv.disk-offset"
 #define OUR_SOURCE_DIGEST "dev.tartconv.source-digest"
 #define OUR_SEAL          "dev.tartconv.seal"
+#define OUR_SALVAGED      "dev.tartconv.salvaged"
 
 #define TART_CHUNK_SIZE    536870912u /* disk bytes a V2 layer, Tart 2.14 to HEAD */
 #define TART_V1_LAYER_SIZE 500000000u /* encoded bytes a V1 layer, 0.2 to 2.31 */
@@ -86,12 +87,19 @@ struct tart_parts {
     const struct digest *disk_digest; /* whole-disk digest for the first layer; NULL leaves it as it
                                          is in the source */
     const char *upload_time;          /* NULL: absent */
+    const char *salvaged;             /* what the disk lacks; NULL: as the source says of itself */
     bool plain;                       /* leave out, and strip, dev.tartconv.* */
 };
 
 /* Makes the manifest, seal included, in Tart's encoding. Layer annotations of a source layer with
  * the same blob are kept where foreign (neither Tart's nor ours). Appends the bytes to ret. */
 int tart_manifest_make(const struct tart_parts *parts, struct bytes *ret, struct error *err);
+
+/* Whether a manifest, of those exact bytes, is in normal form (docs/formats/manifest.md): 1, 0, -1.
+ * upload_time: what it must say; NULL: nothing. The blobs are not looked at: a valid seal, which
+ * normal form has, says that they were when the manifest was made. */
+int tart_is_normal(const struct tart_image *image, const void *raw, size_t size,
+                   const char *upload_time, struct error *err);
 
 /* config.v1's members that conversion needs. */
 struct vm_config {

@@ -247,7 +247,13 @@ static int seal(struct maker *maker, struct error *err)
         digest_of(bytes.data, bytes.size, &digest, err) < 0 ||
         set_digest(maker->annotations, OUR_SEAL, &digest, err) < 0)
         return -1;
-    const struct digest *source = maker->parts->source_digest;
+    const struct tart_parts *parts = maker->parts;
+    const char *salvaged = parts->salvaged;
+    if (salvaged == NULL && parts->source != NULL)
+        salvaged = manifest_annotation(parts->source, OUR_SALVAGED);
+    if (salvaged != NULL && json_set_string(maker->annotations, OUR_SALVAGED, salvaged, err) < 0)
+        return -1;
+    const struct digest *source = parts->source_digest;
     return source == NULL ? 0 : set_digest(maker->annotations, OUR_SOURCE_DIGEST, source, err);
 }
 

@@ -16,7 +16,7 @@ refused() {
 ok 'prints its version and the libraries' run 0 --version
 ok '... all of them, on standard output' sh -c '
     head -n 1 "$1" | grep -qE "^tartconv [0-9]+\.[0-9]+\.[0-9]+$" &&
-    for name in liblz4 cJSON OpenSSL zlib libcurl libyaml; do grep -q "^$name [0-9]" "$1" || exit 1; done' sh "$work/out"
+    for name in liblz4 cJSON OpenSSL zlib libzstd libcurl libyaml; do grep -q "^$name [0-9]" "$1" || exit 1; done' sh "$work/out"
 ok 'prints help' run 0 --help
 ok '... that names the commands' sh -c '
     for name in convert inspect verify compare login logout; do grep -q "^  $name " "$1" || exit 1; done' sh "$work/out"

@@ -125,6 +125,9 @@ cp --sparse=always vm/disk.img disk
 "$tartconv" convert -q --to v1 --v1-layer-size 100000 vm:vm oci:src:v1 >out &&
     "$tartconv" convert -q --chunk-size 1MiB oci:src:v1 oci:src:v2 >out &&
     "$tartconv" convert -q oci:src:v2 oci:old:one >out || exit 1
+"$layout" edit src v1 shuffled layers "0,2,1,$(seq -s , 3 $(($(layer_count src v1) - 1)))" >out || exit 1
+cp -R src holes
+rm "$("$layout" name holes v2 layers/2)"
 mkdir new # never filled: what a destination that is not there is compared with
 cp -R src src-before
 
@@ -139,7 +142,12 @@ each "$all" 2 new 0 'raw to V2' convert -q --threads 1 --vm-config vm/config.jso
 each "$all" 2 old 0 'V2 to raw' convert -q --threads 1 oci:src:v2 raw:raw
 each "alloc read open" 3 new 0 'verify V2' verify -q --threads 1 oci:src:v2
 each "alloc read open" 3 new 3 'verify V1' verify -q --threads 1 oci:src:v1
+each "alloc read open" 3 new 0 'verify V2 quickly' verify -q --sample 50% --seed 1 --threads 1 oci:src:v2
+each "alloc read open" 3 new 3 'verify V1 quickly' verify -q --quick --threads 1 oci:src:v1
 each "alloc read open" 3 new 0 'compare' compare -q --threads 1 --all oci:src:v1 oci:src:v2
+each "$all" 3 new 0 'repair V1' repair -q --threads 1 oci:src:shuffled oci:dst:new
+each "$all" 3 old 0 'repair V2, a blob encoded anew' repair -q --threads 1 --spool-memory 0 --refill raw:disk \
+    oci:holes:v2 oci:dst:new
 each thread 100 new 0 'V1 to V2, threads that do not start' convert -q --threads 2 --chunk-size 1MiB \
     oci:src:v1 oci:dst:new
 each thread 5 new 0 'raw to V2, threads that do not start' convert -q --threads 2 --chunk-size 1MiB \

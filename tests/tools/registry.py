@@ -273,7 +273,8 @@ class Handler(Wire):
             return error(400, "MANIFEST_INVALID", "no JSON")
         if reference.startswith("sha256:") and reference != digest:
             return error(400, "DIGEST_INVALID", "another digest")
-        for part in [document.get("config", {}), *document.get("layers", [])]:
+        config = [document["config"]] if "config" in document else []  # an OCI index has none
+        for part in [*config, *document.get("layers", [])]:
             if store.blob(repo, part["digest"]) is None:
                 return error(404, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry: " + part["digest"])
         with store.lock:

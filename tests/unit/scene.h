@@ -170,6 +170,13 @@ static inline void expect_place(const struct scene *scene, const char *id, int64
     assert_int_equal(item->where.disk_offset, disk_offset);
 }
 
+static inline void expect_text(const struct scene *scene, const char *id, const char *text)
+{
+    const struct finding *item = finding_named(scene, id);
+    if (strstr(item->text, text) == NULL)
+        fail_msg("%s says \"%s\"", id, item->text);
+}
+
 static inline void expect_pull(const struct scene *scene, const char *first, const char *last,
                                const char *reason)
 {

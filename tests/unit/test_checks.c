@@ -1,5 +1,6 @@
 /* test_checks.c: the checks of manifest, blobs, sizes, order and seal, each with facts that it must
  * speak on. */
+#include "formats/chain.h"
 #include "tests/unit/scene.h"
 
 /* --- manifest, format --- */
@@ -23,6 +24,58 @@ static void test_media_types(void **state)
     scene_close(scene);
 }
 
+static void test_shape(void **state)
+{
+    (void)state;
+    struct manifest_shape shape = {.sizes = 3};
+    struct scene *scene = scene_open(GOOD_V2);
+    scene->facts.shape = &shape;
+    expect(scene, "damage:manifest-invalid");
+    expect_pull(scene, "", "", "3 sizes that are texts");
+    shape.sizes = 0;
+    expect(scene, "");
+    scene_close(scene);
+}
+
+/* What is wrong behind the rule that Tart names is told, too. */
+static void test_rules_all(void **state)
+{
+    (void)state;
+    expect_of(SIZED(4096, V2(4096) "," CONFIG "," CONFIG),
+              "damage:manifest-rules damage:manifest-rules damage:manifest-rules");
+    expect_of(SIZED(4096, V2(4096)), "damage:manifest-rules damage:manifest-rules");
+    expect_of(SIZED(4096, NVRAM "," V1(4096) "," CONFIG "," NVRAM),
+              "damage:manifest-rules damage:manifest-rules obstacle:disk-v1");
+    expect_of(SIZED(4096, CONFIG "," CONFIG "," V1(4096) "," NVRAM),
+              "damage:manifest-rules obstacle:disk-v1");
+    struct scene *scene =
+        scene_open(SIZED(4096, CONFIG "," CONFIG "," NVRAM ",{\"mediaType\":\"a/b\",\"size\":1,"
+                                      "\"digest\":\"" DIGEST_1 "\"}," V2(4096)));
+    expect(scene, "damage:manifest-rules damage:manifest-rules damage:manifest-rules "
+                  "obstacle:foreign-layer");
+    assert_int_equal(scene->findings.items[2].where.layer, 3); /* rule 5, by the real index */
+    scene_close(scene);
+}
+
+static void test_annotations_lost(void **state)
+{
+    (void)state;
+    static const char bare[] =
+        "{\"mediaType\":\"" TART_TYPE_DISK_V2 "\",\"size\":9,\"digest\":\"" DIGEST_1 "\"}";
+    char layers[2000], text[4000];
+    snprintf(layers, sizeof layers, "%s,%s,%s,%s,%s", CONFIG, bare, bare, bare, NVRAM);
+    snprintf(text, sizeof text, SIZED(4096, "%s"), layers);
+    struct scene *scene = scene_open(text);
+    expect(scene, "damage:manifest-rules damage:annotation");
+    expect_place(scene, "annotation", 1, -1, -1);
+    assert_non_null(strstr(finding_named(scene, "annotation")->text, "none of the 3"));
+    scene_close(scene);
+    snprintf(layers, sizeof layers, "%s,%s,%s,%s,%s", CONFIG, bare, V2(4096), bare, NVRAM);
+    snprintf(text, sizeof text, SIZED(4096, "%s"), layers);
+    expect_of(text, "damage:manifest-rules damage:annotation damage:annotation damage:annotation "
+                    "damage:annotation");
+}
+
 static void test_rules_no_tart_has(void **state)
 {
     (void)state;
@@ -40,7 +93,7 @@ static void test_rules_no_tart_has(void **state)
     scene =
         scene_open(SIZED(4096, CONFIG "," LAYER(TART_TYPE_DISK_V2, 9,
                                                 NOTES(NOTE(TART_CONTENT_SIZE, "4096"))) "," NVRAM));
-    expect(scene, "damage:manifest-rules");
+    expect(scene, "damage:manifest-rules damage:annotation");
     expect_place(scene, "manifest-rules", 1, -1, -1);
     scene_close(scene);
 }
@@ -74,6 +127,82 @@ static void test_foreign_layers(void **state)
     scene = scene_open(SIZED(4096, CONFIG "," V1(4096) "," FOREIGN "," NVRAM));
     expect(scene, "obstacle:disk-v1 obstacle:foreign-layer");
     expect_pull(scene, "0.2", "2.31", "disk.v1");
+    scene_close(scene);
+}
+
+/* What a broken stream's layers say of their order; indexes are the manifest's. */
+static void test_layer_order(void **state)
+{
+    (void)state;
+    size_t swapped[] = {1, 0, 2}, straight[] = {0, 1, 2}, extra[] = {1};
+    bool sure[] = {true, false};
+    const struct {
+        struct chain_result order;
+        const char *text;
+        int64_t layer;
+    } rows[] = {
+        {{.verdict = CHAIN_ORDERED, .order = swapped, .count = 3}, "one stream: 2, 1, 3", -1},
+        {{.verdict = CHAIN_AMBIGUOUS, .order = straight, .count = 3, .other = swapped},
+         "two of them: 1-3; and 2, 1, 3",
+         -1},
+        {{.verdict = CHAIN_BROKEN,
+          .order = straight,
+          .count = 3,
+          .sure = sure,
+          .begins = true,
+          .ends = true,
+          .after = 1},
+         "none goes on behind layer 2; what hangs together: 1-2 | 3",
+         2},
+        {{.verdict = CHAIN_BROKEN, .order = straight, .count = 3}, "can be the first", -1},
+        {{.verdict = CHAIN_BROKEN, .extra = extra, .extra_count = 1, .rest_is_whole = true},
+         "without layer 2, foreign or there twice, the others make one good stream",
+         2},
+        {{.verdict = CHAIN_UNDECIDED, .undecided = 2}, "layer 3 does not show", -1},
+        {{.verdict = CHAIN_UNDECIDED, .undecided = SIZE_MAX}, "in time", -1},
+    };
+    struct scene *scene = scene_open(SIZED(4096, CONFIG "," V1(4) "," V1(5) "," V1(6) "," NVRAM));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        scene->facts.order = &rows[i].order;
+        expect(scene, "obstacle:disk-v1 damage:layer-order note:layer-size");
+        expect_place(scene, "layer-order", rows[i].layer, -1, -1);
+        expect_text(scene, "layer-order", rows[i].text);
+    }
+    /* bytes in the middle of a layer are nothing that an order mends */
+    struct blob_fact blob = {.layer = 2, .looked = true, .present = true, .size = 5};
+    error_set(&blob.error, ERROR_STREAM_LIMIT, "block 7");
+    blob.error.where = (struct error_place){2, 3, -1};
+    scene->facts.blobs = &blob;
+    scene->facts.blob_count = 1;
+    scene->facts.order = &rows[3].order;
+    expect(scene, "obstacle:disk-v1 damage:stream-limit damage:layer-order note:layer-size");
+    expect_place(scene, "layer-order", 2, -1, -1);
+    expect_text(scene, "layer-order", "layer 2 is broken inside");
+    scene->facts.blob_count = 0;
+    const struct chain_result good = {.verdict = CHAIN_ORDERED, .order = straight, .count = 3};
+    scene->facts.order = &good;
+    expect(scene, "obstacle:disk-v1 note:layer-size");
+    scene_close(scene);
+}
+
+/* A layer of another size than all others but the last is not only out of place. */
+static void test_layer_cut_short(void **state)
+{
+    (void)state;
+    size_t straight[] = {0, 1, 2, 3};
+    bool sure[] = {true, false, true};
+    const struct chain_result order = {.verdict = CHAIN_BROKEN,
+                                       .order = straight,
+                                       .count = 4,
+                                       .sure = sure,
+                                       .begins = true,
+                                       .ends = true,
+                                       .after = 1};
+    struct scene *scene =
+        scene_open(SIZED(4096, CONFIG "," V1(9) "," V1(5) "," V1(9) "," V1(6) "," NVRAM));
+    scene->facts.order = &order;
+    expect(scene, "obstacle:disk-v1 damage:layer-order note:layer-size");
+    expect_text(scene, "layer-order", "layer 2 (which has 5 bytes, others 9: it was cut short)");
     scene_close(scene);
 }
 
@@ -134,13 +263,19 @@ static void test_blobs(void **state)
     expect_place(scene, "blob-missing", -1, -1, -1);
     assert_non_null(strstr(scene->findings.items[0].text, DIGEST_2));
     assert_int_equal(scene->findings.items[1].where.layer, 3);
+    assert_int_equal(scene->findings.items[1].where.disk_offset, -1);
     expect_pull(scene, "", "", "damaged: the image config");
     facts[0].present = facts[4].present = true;
+
+    facts[3].present = false;
+    expect(scene, "damage:blob-missing");
+    expect_place(scene, "blob-missing", 2, -1, 536870912);
+    facts[3].present = true;
 
     facts[2].size = 999;
     error_set(&facts[2].error, ERROR_BLOB_SIZE, "said twice");
     expect(scene, "damage:blob-size");
-    expect_place(scene, "blob-size", 1, -1, -1);
+    expect_place(scene, "blob-size", 1, -1, 0);
     facts[2].size = 1000;
     expect(scene, "damage:blob-size");
 
@@ -310,6 +445,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_media_types),
+        cmocka_unit_test(test_rules_all),
+        cmocka_unit_test(test_annotations_lost),
         cmocka_unit_test(test_rules_no_tart_has),
         cmocka_unit_test(test_rules_only_newest_has),
         cmocka_unit_test(test_foreign_layers),
@@ -323,6 +460,9 @@ int main(void)
         cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_short_layer_inside),
         cmocka_unit_test(test_disk_digest),
+        cmocka_unit_test(test_layer_order),
+        cmocka_unit_test(test_layer_cut_short),
+        cmocka_unit_test(test_shape),
         cmocka_unit_test(test_seal),
         cmocka_unit_test(test_seal_whole),
     };

@@ -104,6 +104,11 @@ static void test_gpt_findings(void **state)
 
     memset(scene->ends.head, 0, sizeof scene->ends.head);
     expect(scene, "note:gpt-absent");
+    /* the table is there, at the start of another layer */
+    scene->facts.table_layer = 4;
+    scene->facts.table_offset = 1u << 20;
+    expect(scene, "damage:gpt-primary");
+    expect_place(scene, "gpt-primary", 4, -1, 1u << 20);
     scene_close(scene);
 }
 

@@ -31,6 +31,12 @@ static int blob_of(struct scene *scene, uint64_t size, struct blob **ret)
     return download_open(&scene->remote, &id, ret, &scene->err);
 }
 
+static int parts_of(struct scene *scene, uint64_t size, struct blob **ret)
+{
+    const struct blob_id id = {.has_digest = true, .size = size};
+    return download_open_parts(&scene->remote, &id, ret, &scene->err);
+}
+
 /* Reads on to the end, or to an error: bytes that came. */
 static uint64_t read_on(struct scene *scene, struct blob *blob, uint64_t at, int *ret_status)
 {
@@ -443,6 +449,36 @@ static void test_read_at_faults(void **state)
     scene_end(&scene);
 }
 
+/* For parts: no GET before one is asked for, and exactly that. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct blob *blob;
+    uint8_t bytes[4];
+    int status;
+    scene_start(&scene, &(struct script_options){0},
+                EXCHANGES({.request = "HEAD /v2/org/vm/blobs/sha256:" ZEROS " HTTP/1.1\r\n",
+                           .answer = "200 OK",
+                           .body = data,
+                           .body_size = BIG},
+                          {WINDOW_ASKED("4980736-4980739"), WINDOW_SENT(4980736, 4980739),
+                           WINDOW_RANGE(4980736, 4980739)},
+                          {WINDOW_ASKED("0-3"), .answer = "200 OK", .body = data, .body_size = BIG},
+                          {BLOB, .body_size = BIG}));
+    assert_int_equal(parts_of(&scene, BIG, &blob), 0);
+    assert_int_equal(blob->size, BIG);
+    assert_reads(&scene, blob, 4980736, 4);
+    assert_reads(&scene, blob, 100, 0);
+    assert_int_equal(blob_read_at(blob, 0, bytes, sizeof bytes, &scene.err), -1);
+    assert_error(&scene.err, ERROR_UNSUPPORTED, "no ranges");
+    assert_false(blob_can_seek(blob));
+    assert_int_equal(read_on(&scene, blob, 0, &status), BIG);
+    assert_int_equal(status, 0);
+    blob_close(blob);
+    scene_end(&scene);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,7 +488,7 @@ int main(void)
         cmocka_unit_test(test_sizes),           cmocka_unit_test(test_authorisation),
         cmocka_unit_test(test_storage),         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_read_at),         cmocka_unit_test(test_read_at_no_ranges),
-        cmocka_unit_test(test_read_at_faults),
+        cmocka_unit_test(test_read_at_faults),  cmocka_unit_test(test_parts),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, fill, NULL);
