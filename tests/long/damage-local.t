@@ -1,8 +1,8 @@
 # damage-local.t: the damage matrix (damage.cells) in layouts: what verify says of each image, whole and at a glance, and what
 # repair makes of it.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 . "$root/tests/cli/servers.sh"
-. "$root/tests/cli/damage.sh"
+. "$root/tests/long/damage.sh"
 
 cell_options='' cell_repair_options=''
 row_local() {
@@ -49,6 +49,6 @@ ok '... at a glance' noted layer-long --quick oci:zeros:long
 ok 'a short layer in the middle is noted at a glance' noted order-doubtful --quick oci:zeros:moved
 
 for damage in $(cut -d ' ' -f 1 cells | sort -u); do
-    ok "$damage has a row" grep -q "^$damage |" "$root/tests/cli/damage.cells"
+    ok "$damage has a row" grep -q "^$damage |" "$root/tests/long/damage.cells"
 done
 finish

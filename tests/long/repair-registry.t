@@ -1,6 +1,6 @@
 # repair-registry.t: repair from, to and between registries: what is published is whole, a tag moves only as it is said, and
 # credentials go to the registry they were given for.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 . "$root/tests/cli/servers.sh"
 
 needs "$python" setpriv

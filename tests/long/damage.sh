@@ -1,4 +1,4 @@
-# damage.sh: what damage-local.t and damage-registry.t share: `. "$root/tests/cli/damage.sh"` behind lib.sh and servers.sh
+# damage.sh: what damage-local.t and damage-registry.t share: `. "$root/tests/long/damage.sh"` behind lib.sh and servers.sh
 # makes the images of fixtures/damage; each_row reads damage.cells, damage_cell judges an image. MATRIX=all in the
 # environment: every era that a row names, else one of V1 and one of V2, in turn; the two tests take other turns.
 needs $python
@@ -178,5 +178,5 @@ each_row() {
         fi
         set -- "$2"
         set +f
-    done <"$root/tests/cli/damage.cells"
+    done <"$root/tests/long/damage.cells"
 }

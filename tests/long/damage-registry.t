@@ -1,10 +1,10 @@
 # damage-registry.t: the damage matrix (damage.cells) in registries: images lie in docker-registry's own folder, those of which
 # blobs are wrong in one of their own; manifests that it does not hand out, in a scripted one. Without MATRIX=all a damage's
 # rows and a row's eras take turns, and half of the images are repaired: what is found does not depend on where they lie.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 . "$root/tests/cli/servers.sh"
 needs docker-registry setpriv
-. "$root/tests/cli/damage.sh"
+. "$root/tests/long/damage.sh"
 
 cell_options=--insecure cell_repair_options=--insecure
 # place NAME FOLDER: it becomes what the registry NAME, which is about to start, holds.
@@ -45,6 +45,7 @@ row_registry() {
 $(grep "^$2 $row_era " cells)
 CELL
         if [ "$cell_registry" = - ]; then
+            put_image odd images "sound.$row_era" images # whose blobs they are, whatever the other calls them
             put_image odd images "$2.$row_era" images
             reference=$odd_host/images:$2.$row_era
         else
@@ -60,7 +61,7 @@ row_ok() {
     case $2 in no-json | no-manifest) return ;; esac # not for a registry, which reads what it is given
     if [ "$2" != "$damage_before" ]; then
         damage_before=$2 damage_number=$((damage_number + 1))
-        damage_row=$((damage_number % $(grep -c "^$2 |" "$root/tests/cli/damage.cells")))
+        damage_row=$((damage_number % $(grep -c "^$2 |" "$root/tests/long/damage.cells")))
     fi
     damage_row=$((damage_row - 1))
     [ "$2" = sound ] || [ "${MATRIX-}" = all ] || [ "$damage_row" -eq -1 ] || return

@@ -1,7 +1,7 @@
 # documents.t: what docs/sync.md tells people to type and to put into files, done as it stands there, between registries on
 # loopback: something else is put in the place of names only: of hosts, of passwords, and of regsync. And that the commands
 # and options that the documents name are there.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 . "$root/tests/cli/servers.sh"
 
 needs docker-registry htpasswd skopeo setpriv

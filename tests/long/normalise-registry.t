@@ -1,6 +1,6 @@
 # normalise-registry.t: normal form in registries: from one to another, in place, a second run that asks for manifests
 # alone, and runs that are killed.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 . "$root/tests/cli/servers.sh"
 
 needs "$python" setpriv

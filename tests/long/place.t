@@ -1,6 +1,6 @@
 # place.t: chunks of disks that the systems' own tools made come back to their places: never to a wrong one.
 PATH=$PATH:/usr/sbin:/sbin
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 place=$built/tests/tools/place
 mib=1048576
 

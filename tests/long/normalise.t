@@ -1,6 +1,6 @@
 # normalise.t: images of each era in normal form, a second run that finds nothing to do, and a shuffle of the result,
 # which is found.
-. "${0%/*}/lib.sh"
+. "${0%/*}/../cli/lib.sh"
 
 # 540 MiB: a full chunk and one that is not, mostly zeros
 "$built/fixtures/make-vm" vm 1000000 && truncate -s 540M vm/disk.img || exit 1
