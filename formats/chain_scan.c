@@ -13,7 +13,7 @@
 
 #define LOOK      APPLELZ4_HEADER_BLOCK /* bytes from a place on that settle what stands there */
 #define LINKS_MAX 16384u
-#define HEADS_MAX (2 * CHAIN_HEADS_MAX) /* before the dead are swept out */
+#define HEADS_MAX ((size_t)2 * CHAIN_HEADS_MAX) /* before the dead are swept out */
 #define NOWHERE   UINT64_MAX
 
 /* A chain, alive or dead or gone into another. */

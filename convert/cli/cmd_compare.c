@@ -1,7 +1,7 @@
 /* cmd_compare.c: tartconv compare. Tells whether, and where not; writes the proof where asked. */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
 #include "convert/cli/result_file.h"
+#include "convert/output/document.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>

@@ -1,9 +1,10 @@
 /* cmd_convert.c: tartconv convert. Checks what the engine cannot know (files beside the result,
  * a destination that is the source), and tells what was done. */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
+#include "convert/cli/logged.h"
 #include "convert/cli/result_file.h"
 #include "convert/cli/salvage_report.h"
+#include "convert/output/document.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
@@ -180,7 +181,7 @@ static int tell_json(const struct options *options, const struct conversion *con
     put_dropped(&document, proof);
     put_uint(&document, NULL, "spool_size", true, conversion->spool_size);
     put_text(&document, NULL, "left_out", conversion->left_out);
-    put_texts(&document, "tags", options->convert.tags);
+    put_texts(&document, NULL, "tags", options->convert.tags);
     put_text(&document, NULL, "backup_tag", conversion->backup_tag);
     put_salvage(&document, conversion->salvage);
     put_text(&document, NULL, "normal", normals[conversion->normal].name);
@@ -255,6 +256,11 @@ static void tell_details(const struct options *options, struct run *run,
     }
 }
 
+static const char *action_of(const struct convert_options *options)
+{
+    return options->normalise ? "normalise" : options->to == CONVERT_TO_SAME ? "copy" : "convert";
+}
+
 int convert_and_tell(const struct options *options, const struct convert_options *given,
                      struct run *run, struct bytes *out, struct error *err)
 {
@@ -269,8 +275,13 @@ int convert_and_tell(const struct options *options, const struct convert_options
     wanted.network = options->network;
     wanted.source_side = &options->sides[0];
     wanted.destination_side = &options->sides[1];
-    if (convert(run, &options->references[0], &options->references[1], &wanted, &conversion, err) <
-        0)
+    AUTO(logged_done) struct logged logged;
+    if (logged_begin(options, action_of(&wanted), run, &logged, err) < 0)
+        return -1;
+    wanted.watch = logged.log != NULL ? &logged.watch : NULL;
+    int made =
+        convert(run, &options->references[0], &options->references[1], &wanted, &conversion, err);
+    if (logged_end(&logged, made, &conversion, err) < 0)
         return -1;
     tell_details(options, run, &conversion);
     if (!options->convert.dry_run &&

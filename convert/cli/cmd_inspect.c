@@ -1,8 +1,8 @@
 /* cmd_inspect.c: tartconv inspect. Tells what inspection.c gathered, as lines or as a document. */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
 #include "convert/cli/inspection.h"
-#include "convert/cli/size.h"
+#include "convert/input/size.h"
+#include "convert/output/document.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
@@ -112,6 +112,9 @@ static void text_manifest(struct text *text, const struct options *options,
         text_line(text, "uploaded: %s", tart->upload_time);
     text_line(text, "disk offsets: %s", offsets_name(inspection));
     text_line(text, "seal: %s", seal_names[inspection->seal]);
+    const char *salvaged = manifest_annotation(tart->manifest, OUR_SALVAGED);
+    if (salvaged != NULL)
+        text_line(text, "salvaged, not whole: %s", salvaged);
     if (inspection->has_source_digest && inspection->seal == SEAL_VALID)
         text_digest(text, "converted from", &inspection->source_digest);
 }
@@ -213,6 +216,8 @@ static void put_manifest(struct document *document, const struct inspection *ins
     put_digest(document, NULL, "source_digest",
                inspection->has_source_digest && inspection->seal == SEAL_VALID,
                &inspection->source_digest);
+    put_text(document, NULL, "salvaged",
+             there ? manifest_annotation(tart->manifest, OUR_SALVAGED) : NULL);
     put_bool(document, NULL, "stacked", there && tart->stacked);
     struct json *foreign = put_array(document, NULL, "foreign_layers");
     for (size_t i = 0; there && i < tart->foreign_count && !document->failed; i++) {

@@ -1,8 +1,8 @@
 /* cmd_login.c: tartconv login and logout. Asks for what was not given, tries it on the registry,
  * and has it kept or forgotten (credentials.h). */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
 #include "convert/net/credentials.h"
+#include "convert/output/document.h"
 #include "convert/stores/network.h"
 #include "formats/model/auto.h"
 

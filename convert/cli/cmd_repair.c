@@ -1,8 +1,9 @@
 /* cmd_repair.c: tartconv repair. Tells what was wrong, what was done, and what the order of the
  * disk's layers rests on. */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
+#include "convert/cli/logged.h"
 #include "convert/cli/result_file.h"
+#include "convert/output/document.h"
 #include "formats/model/auto.h"
 
 #include <inttypes.h>
@@ -73,7 +74,7 @@ static int tell_json(const struct options *options, const struct repaired *repai
     put_bool(&document, NULL, "likely", count_likely(repaired) > 0);
     put_layers(&document, repaired);
     put_text(&document, NULL, "left_out", repaired->conversion.left_out);
-    put_texts(&document, "tags", options->convert.tags);
+    put_texts(&document, NULL, "tags", options->convert.tags);
     put_text(&document, NULL, "backup_tag", repaired->conversion.backup_tag);
     return document_end(&document, out, err);
 }
@@ -144,6 +145,21 @@ static int check_options(const struct options *options, struct error *err)
     return check_destination(options, err);
 }
 
+/* Its findings, the log's failures among them. */
+static int log_all(struct logged *logged, int status, const struct repaired *repaired,
+                   struct error *err)
+{
+    struct error error = ERROR_INIT;
+    for (size_t i = 0; i < repaired->findings.count && error.class == ERROR_NONE; i++)
+        if (event_finding(logged->log, logged->image.name, &repaired->findings.items[i], &error) <
+                0 &&
+            status >= 0) {
+            *err = error;
+            return -1;
+        }
+    return logged_end(logged, status, &repaired->conversion, err);
+}
+
 int cmd_repair(const struct options *options, struct run *run, struct bytes *out, struct error *err)
 {
     AUTO(result_file_done) struct result_file proof = RESULT_FILE_INIT;
@@ -164,11 +180,15 @@ int cmd_repair(const struct options *options, struct run *run, struct bytes *out
         .refills = options->refills,
         .refill_count = options->refill_count,
     };
+    AUTO(logged_done) struct logged logged;
+    if (logged_begin(options, "repair", run, &logged, err) < 0)
+        return -1;
+    wanted.watch = logged.log != NULL ? &logged.watch : NULL;
     AUTO(repaired_done) struct repaired repaired = {.sound = false};
     int status =
         repair(run, &options->references[0], &options->references[1], &repairing, &repaired, err);
     tell_damage(run, &repaired);
-    if (status < 0)
+    if (log_all(&logged, status, &repaired, err) < 0)
         return -1;
     tell_details(options, run, &repaired);
     if (!options->convert.dry_run &&

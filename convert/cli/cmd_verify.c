@@ -1,7 +1,7 @@
 /* cmd_verify.c: tartconv verify. Reads the proof to hold the image against, and tells the verdict.
  */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
+#include "convert/output/document.h"
 #include "convert/stores/files.h"
 #include "formats/model/auto.h"
 
@@ -187,7 +187,7 @@ static int tell_json(const struct options *options, const struct verify_options 
     const char *unseen[UNSEEN_MAX + 1] = {NULL};
     for (size_t i = 0; i < verification->unseen_count; i++)
         unseen[i] = verification->unseen[i].text;
-    put_texts(&document, "not_looked", unseen);
+    put_texts(&document, NULL, "not_looked", unseen);
     put_sample(&document, options, wanted, verification);
     struct json *disk = put_object(&document, NULL, "disk");
     put_text(&document, disk, "format",

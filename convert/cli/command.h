@@ -19,12 +19,18 @@ struct command {
     size_t operand_count;
     const char *summary;
     command_run *run;
-    bool takes_host;   /* its operand is a registry's host, no reference */
+    enum {
+        OPERANDS_REFERENCES, /* operand_count of them: options->references */
+        OPERAND_HOST,        /* a registry's host: options->operand_text */
+        OPERANDS_WORDS       /* at least operand_count, as they are: options->words */
+    } takes;
     const char *alias; /* another name of it; NULL: none */
 };
 
 command_run cmd_convert, cmd_normalise, cmd_inspect, cmd_verify, cmd_compare, cmd_login, cmd_logout,
-    cmd_repair;
+    cmd_repair, cmd_scan, cmd_report, cmd_sync, cmd_switch, cmd_rollback, cmd_retire;
+/* cmd_sync_once.c: a verb of cmd_sync */
+command_run sync_once_and_tell;
 
 /* What cmd_convert does, with more than its options say: given is options->convert and that. */
 int convert_and_tell(const struct options *options, const struct convert_options *given,

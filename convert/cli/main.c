@@ -1,13 +1,13 @@
 /* main.c: picks the command, hears signals, writes the result out, and ends the program. */
 #include "convert/cli/command.h"
-#include "convert/cli/document.h"
 #include "convert/cli/progress.h"
 #include "convert/cli/settings.h"
-#include "convert/cli/strict_yaml.h"
 #include "convert/cli/version.h"
 #include "convert/engine/memory.h"
+#include "convert/input/strict_yaml.h"
 #include "convert/net/http.h"
 #include "convert/net/stop.h"
+#include "convert/output/document.h"
 #include "formats/codec/packed.h"
 #include "formats/gpt.h"
 #include "formats/model/auto.h"
@@ -25,19 +25,33 @@
 
 static const struct command commands[] = {
     {"convert", FOR_CONVERT, "SRC DST", 2, "write an image in another disk format", cmd_convert,
-     false, NULL},
+     OPERANDS_REFERENCES, NULL},
     {"normalise", FOR_NORMALISE, "SRC DST", 2,
-     "bring an image into normal form, as newest Tart has it", cmd_normalise, false, "normalize"},
+     "bring an image into normal form, as newest Tart has it", cmd_normalise, OPERANDS_REFERENCES,
+     "normalize"},
     {"repair", FOR_REPAIR, "SRC DST", 2, "write a damaged image whole, where that can be done",
-     cmd_repair, false, NULL},
-    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect, false, NULL},
+     cmd_repair, OPERANDS_REFERENCES, NULL},
+    {"inspect", FOR_INSPECT, "REF", 1, "tell what an image is made of", cmd_inspect,
+     OPERANDS_REFERENCES, NULL},
     {"verify", FOR_VERIFY, "REF", 1, "read all of an image and tell what is wrong", cmd_verify,
-     false, NULL},
+     OPERANDS_REFERENCES, NULL},
     {"compare", FOR_COMPARE, "A B", 2, "tell whether two images hold the same disk", cmd_compare,
-     false, NULL},
+     OPERANDS_REFERENCES, NULL},
+    {"scan", FOR_SCAN, "[HOST|REPO|IMAGE...]", 0,
+     "tell what images registries have, and what each needs", cmd_scan, OPERANDS_WORDS, NULL},
+    {"sync", FOR_SYNC, "check|once FILE", 2, "tell what a batch of images needs, or do it",
+     cmd_sync, OPERANDS_WORDS, NULL},
+    {"switch", FOR_SWITCH, "LOG...", 1, "give staged images the tags that they are for", cmd_switch,
+     OPERANDS_WORDS, NULL},
+    {"rollback", FOR_ROLLBACK, "LOG...", 1, "give the tags back to what they led to", cmd_rollback,
+     OPERANDS_WORDS, NULL},
+    {"retire", FOR_RETIRE, "LOG...", 1, "delete disk.v1 images that have been migrated", cmd_retire,
+     OPERANDS_WORDS, NULL},
+    {"report", FOR_REPORT, "LOG...", 1, "tell what event logs come to", cmd_report, OPERANDS_WORDS,
+     NULL},
     {"login", FOR_LOGIN, "HOST", 1, "keep a registry's password for later commands", cmd_login,
-     true, NULL},
-    {"logout", FOR_LOGOUT, "HOST", 1, "forget it", cmd_logout, true, NULL},
+     OPERAND_HOST, NULL},
+    {"logout", FOR_LOGOUT, "HOST", 1, "forget it", cmd_logout, OPERAND_HOST, NULL},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
@@ -98,7 +112,7 @@ static int tell_help(const struct command *command, struct bytes *out, struct er
         if (bytes_append_text(out, "usage: tartconv COMMAND [options] REFERENCE...\n\n", err) < 0)
             return -1;
         for (size_t i = 0; i < COMMAND_COUNT; i++)
-            if (bytes_printf(out, err, "  %-9s %-8s  %s\n", commands[i].name, commands[i].operands,
+            if (bytes_printf(out, err, "  %-9s %-20s  %s\n", commands[i].name, commands[i].operands,
                              commands[i].summary) < 0)
                 return -1;
         if (bytes_append_text(out, "\n", err) < 0)
@@ -107,6 +121,8 @@ static int tell_help(const struct command *command, struct bytes *out, struct er
     if (bytes_append_text(out, "Options of all commands:\n", err) < 0 ||
         options_help(NULL, out, err) < 0)
         return -1;
+    if (command != NULL && command->takes != OPERANDS_REFERENCES)
+        return 0;
     return bytes_append_text(out,
                              "\nReferences: docker://NAME[:TAG|@DIGEST], "
                              "HOST[:PORT]/REPO[:TAG|@DIGEST], oci:DIR[:TAG],\n"
@@ -154,7 +170,7 @@ static int run_command(const struct command *command, struct options *options, s
     progress_init(&progress, options);
     if (run_init(&run, options->threads, &stop_signal, &progress.observer, err) < 0)
         return -1;
-    if (!command->takes_host)
+    if (command->takes == OPERANDS_REFERENCES)
         run_detail(&run, "%u threads, at most %" PRIu64 " MiB for disks in work", run.threads,
                    memory_of_lanes(run.threads) >> 20);
     int status = run_with_network(command, options, &run, out, err);

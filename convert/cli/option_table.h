@@ -40,6 +40,8 @@ option_read read_to, read_chunk_size, read_v1_layer_size, read_encoder, read_upl
     read_format, read_progress, read_threads, read_quiet, read_verbose, read_debug, read_tls_verify,
     read_insecure, read_realm_host, read_mirror, read_reuse, read_tag, read_backup_tag,
     read_upload_chunk, read_concurrency, read_retry_times, read_retry_delay, read_limit_rate,
-    read_spool_memory, read_sample, read_seed, read_sibling, read_refill;
+    read_spool_memory, read_sample, read_seed, read_sibling, read_refill, read_format_csv,
+    read_allow, read_deny, read_semver, read_only, read_jobs, read_shard, read_older_than,
+    read_history;
 
 #endif

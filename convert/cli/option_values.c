@@ -1,8 +1,9 @@
 /* option_values.c: from an option's text to its value. Judges each value by itself; what excludes
  * what is options.c's work. A refused text is shown, so nothing here reads a secret. */
 #include "convert/cli/option_table.h"
-#include "convert/cli/size.h"
-#include "convert/cli/values.h"
+#include "convert/fleet/sync.h"
+#include "convert/input/size.h"
+#include "convert/input/values.h"
 
 #include <string.h>
 
@@ -94,6 +95,45 @@ int read_format(struct options *options, const struct option_row *row, const cha
         return refuse(row, text, "text or json", err);
     options->json = index == 1;
     return 0;
+}
+
+int read_format_csv(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    static const char *const names[] = {"text", "json", "csv"};
+    int index = word_index(names, 3, text);
+    if (index < 0)
+        return refuse(row, text, "text, json or csv", err);
+    options->json = index == 1;
+    options->csv = index == 2;
+    return 0;
+}
+
+/* At the row's place are patterns. */
+static int add_pattern(struct options *options, const struct option_row *row, const char *text,
+                       int (*add)(struct patterns *patterns, const char *text, struct error *err),
+                       struct error *err)
+{
+    struct patterns *patterns = (struct patterns *)((char *)options + row->place);
+    return add(patterns, text, err) < 0 ? error_wrap(err, "--%s %s", row->name, text) : 0;
+}
+
+int read_allow(struct options *options, const struct option_row *row, const char *text,
+               struct error *err)
+{
+    return add_pattern(options, row, text, patterns_allow, err);
+}
+
+int read_deny(struct options *options, const struct option_row *row, const char *text,
+              struct error *err)
+{
+    return add_pattern(options, row, text, patterns_deny, err);
+}
+
+int read_semver(struct options *options, const struct option_row *row, const char *text,
+                struct error *err)
+{
+    return add_pattern(options, row, text, patterns_semver, err);
 }
 
 int read_progress(struct options *options, const struct option_row *row, const char *text,
@@ -323,4 +363,85 @@ int read_spool_memory(struct options *options, const struct option_row *row, con
 {
     return judge(size_parse(text, &options->network_options.spool_memory), row, text, MUST_SIZE,
                  err);
+}
+
+/* --- fleets --------------------------------------------------------------------------------------
+ */
+
+int read_only(struct options *options, const struct option_row *row, const char *text,
+              struct error *err)
+{
+    if (patterns_allow(&options->only, text, err) < 0)
+        return err->class == ERROR_USAGE ? error_wrap(err, "--%s", row->name) : -1;
+    options->has_only = true;
+    return 0;
+}
+
+int read_history(struct options *options, const struct option_row *row, const char *text,
+                 struct error *err)
+{
+    if (*text == '\0')
+        return error_set(err, ERROR_USAGE, "--%s must not be empty", row->name);
+    if (options->history_count == HISTORIES_MAX)
+        return error_set(err, ERROR_USAGE, "--%s can be given %d times", row->name, HISTORIES_MAX);
+    options->histories[options->history_count++] = text;
+    return 0;
+}
+
+int read_jobs(struct options *options, const struct option_row *row, const char *text,
+              struct error *err)
+{
+    uint64_t count;
+    if (!count_parse(text, 1, JOBS_MAX, &count))
+        return error_set(err, ERROR_USAGE, "--%s must be a number from 1 to %u, not \"%s\"",
+                         row->name, JOBS_MAX, text);
+    options->jobs = (unsigned)count;
+    return 0;
+}
+
+/* "I/N" */
+int read_shard(struct options *options, const struct option_row *row, const char *text,
+               struct error *err)
+{
+    char first[16];
+    const char *slash = strchr(text, '/');
+    size_t size = slash != NULL ? (size_t)(slash - text) : sizeof first;
+    uint64_t shard, count;
+    if (size < sizeof first) {
+        memcpy(first, text, size);
+        first[size] = '\0';
+        if (count_parse(slash + 1, 1, SHARDS_MAX, &count) && count_parse(first, 1, count, &shard)) {
+            options->shard = (unsigned)shard;
+            options->shard_count = (unsigned)count;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_USAGE,
+                     "--%s must be I/N: the I-th (from 1) of N parts, N at most %u, not \"%s\"",
+                     row->name, SHARDS_MAX, text);
+}
+
+/* Digits, and one of s, m, h, d. */
+int read_older_than(struct options *options, const struct option_row *row, const char *text,
+                    struct error *err)
+{
+    static const struct {
+        char unit;
+        uint64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char digits[8];
+    size_t size = strspn(text, "0123456789");
+    uint64_t count;
+    for (size_t i = 0; size < sizeof digits && i < sizeof units / sizeof units[0]; i++) {
+        if (text[size] != units[i].unit || text[size + 1] != '\0')
+            continue;
+        memcpy(digits, text, size);
+        digits[size] = '\0';
+        if (!count_parse(digits, 0, 1000000, &count))
+            break;
+        options->older_than_s = count * units[i].seconds;
+        return 0;
+    }
+    return error_set(err, ERROR_USAGE, "--%s must be an age like 90m, 12h or 7d, not \"%s\"",
+                     row->name, text);
 }

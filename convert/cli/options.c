@@ -5,8 +5,9 @@
 
 #include "convert/cli/command.h"
 #include "convert/cli/option_table.h"
-#include "convert/cli/values.h"
 #include "convert/engine/lanes.h"
+#include "convert/fleet/retire.h"
+#include "convert/input/values.h"
 #include "formats/model/auto.h"
 
 #include <getopt.h>
@@ -21,7 +22,7 @@ struct parser {
     struct option longs[OPTION_ROWS_MAX + 1]; /* val: LONG + the row */
     char shorts[2 + 2 * OPTION_ROWS_MAX + 1];
     size_t operand_count;
-    const char *operands[OPERANDS_MAX];
+    const char **operands; /* as many as argv has */
 };
 #define LONG 256
 
@@ -85,19 +86,22 @@ static int refuse_option(const struct parser *parser, int code, struct error *er
 
 static int operand_add(struct parser *parser, const char *text, struct error *err)
 {
-    size_t most = parser->command != NULL ? parser->command->operand_count : 0;
-    if (parser->command == NULL)
+    const struct command *command = parser->command;
+    size_t most = command == NULL                    ? 0
+                  : command->takes == OPERANDS_WORDS ? WORDS_MAX
+                                                     : command->operand_count;
+    if (command == NULL)
         return error_set(err, ERROR_USAGE, "the command stands first: \"%s\"", text);
     if (parser->operand_count < most) {
         parser->operands[parser->operand_count++] = text;
         return 0;
     }
     /* what is too many for a login may be a password */
-    if (parser->command->takes_host)
+    if (command->takes == OPERAND_HOST)
         return error_set(err, ERROR_USAGE, "one %s is wanted, and nothing behind it",
-                         parser->command->operands);
+                         command->operands);
     return error_set(err, ERROR_USAGE, "\"%s\" is one reference too many: wanted is %s", text,
-                     parser->command->operands);
+                     command->operands);
 }
 
 static int parse_one(struct parser *parser, int code, struct options *options, struct error *err)
@@ -260,6 +264,17 @@ static int references_parse(const struct parser *parser, struct options *options
     return check_in_place(&options->references[0], err);
 }
 
+/* The array that the parser filled becomes the options'. */
+static int words_take(struct parser *parser, struct options *options, struct error *err)
+{
+    if (parser->operand_count < parser->command->operand_count)
+        return error_set(err, ERROR_USAGE, "wanted is %s", parser->command->operands);
+    options->words = parser->operands;
+    options->word_count = parser->operand_count;
+    parser->operands = NULL;
+    return 0;
+}
+
 static int host_parse(const struct parser *parser, struct options *options, struct error *err)
 {
     if (parser->operand_count == 0)
@@ -314,10 +329,12 @@ static unsigned processor_count(void)
 
 static void options_init(struct options *options, const struct command *command)
 {
-    bool two = command != NULL && command->operand_count == OPERANDS_MAX;
+    bool two = command != NULL && command->takes == OPERANDS_REFERENCES &&
+               command->operand_count == OPERANDS_MAX;
     *options = (struct options){
         .verbosity = VERBOSITY_NORMAL,
         .threads = processor_count(),
+        .older_than_s = RETIRE_AGE_DEFAULT_S,
         .convert = {.v1_layer_size = TART_V1_LAYER_SIZE, .encoder = {.search = ENCODER_APPLE}},
         .network_options = {.retry_times = CLIENT_RETRY_TIMES,
                             .retry_delay_ms = CLIENT_RETRY_DELAY_MS,
@@ -327,13 +344,14 @@ static void options_init(struct options *options, const struct command *command)
     options->network_options.mirrors = options->mirrors;
 }
 
-static int judge(const struct parser *parser, struct options *options, struct error *err)
+static int judge(struct parser *parser, struct options *options, struct error *err)
 {
     if (check_same(options, err) < 0 || check_pairs(options, err) < 0 ||
         check_sides(options, err) < 0)
         return -1;
-    return parser->command->takes_host ? host_parse(parser, options, err)
-                                       : references_parse(parser, options, err);
+    return parser->command->takes == OPERAND_HOST     ? host_parse(parser, options, err)
+           : parser->command->takes == OPERANDS_WORDS ? words_take(parser, options, err)
+                                                      : references_parse(parser, options, err);
 }
 
 int options_parse(const struct command *command, int argc, char *const *argv, struct options *ret,
@@ -342,9 +360,11 @@ int options_parse(const struct command *command, int argc, char *const *argv, st
     struct parser parser;
     options_init(ret, command);
     parser_init(&parser, command, argc, argv);
-    int status = parse_all(&parser, ret, err);
+    parser.operands = calloc((size_t)argc + 1, sizeof *parser.operands);
+    int status = parser.operands != NULL ? parse_all(&parser, ret, err) : error_memory(err);
     if (status == 0 && !ret->help && !ret->version && command != NULL)
         status = judge(&parser, ret, err);
+    free(parser.operands);
     options_count_hosts(ret);
     ret->compare.proof = ret->proof != NULL;
     if (ret->tags[0] != NULL)
@@ -368,4 +388,9 @@ void options_done(struct options *options)
     for (size_t i = 0; i < options->network_options.mirror_count; i++)
         mirror_done(&options->mirrors[i]);
     options->network_options.mirror_count = 0;
+    free(options->words);
+    options->words = NULL;
+    patterns_done(&options->repositories);
+    patterns_done(&options->tag_patterns);
+    patterns_done(&options->only);
 }

@@ -10,6 +10,7 @@
 #include "convert/engine/convert.h"
 #include "convert/engine/repair.h"
 #include "convert/engine/verify.h"
+#include "convert/input/patterns.h"
 
 enum command_bit {
     FOR_CONVERT = 1,
@@ -21,7 +22,13 @@ enum command_bit {
     FOR_NORMALISE = 64,
     FOR_REPAIR = 128,
     FOR_IMAGES = 15 | FOR_NORMALISE | FOR_REPAIR,
-    FOR_ALL = 255,
+    FOR_SCAN = 256,
+    FOR_SYNC = 512,
+    FOR_SWITCH = 1024,
+    FOR_ROLLBACK = 2048,
+    FOR_REPORT = 4096,
+    FOR_RETIRE = 8192,
+    FOR_ALL = 16383,
 };
 
 enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE, VERBOSITY_DEBUG };
@@ -41,18 +48,26 @@ enum given {
     GIVEN_SEED = 256, /* has no default in the settings */
 };
 
+struct settings;
+
 #define OPERANDS_MAX 2
 #define TAGS_MAX     32
 #define REFILLS_MAX  16
+#define WORDS_MAX    65536
+
+#define HISTORIES_MAX 256
 
 struct options {
     bool help, version;
     bool json; /* --format json */
+    bool csv;  /* --format csv, where a command has that */
     enum verbosity verbosity;
     enum progress_mode progress;
     unsigned threads;
     bool raw; /* inspect */
     const char *proof, *digestfile, *against_proof;
+    const char *log;    /* an event log to append to; NULL: none */
+    const char *output; /* report: the file; NULL: none */
     struct convert_options convert;
     struct verify_options verify;
     struct compare_options compare;
@@ -63,10 +78,27 @@ struct options {
     struct reference sibling; /* --reference; text NULL: not given */
     struct reference refills[REFILLS_MAX];
     size_t refill_count;
-    const char *operand_text; /* login, logout: the host */
+    /* scan */
+    const char *list;                           /* a file; "-": standard input; NULL: none */
+    struct patterns repositories, tag_patterns; /* --repos-allow and so on; --allow and so on */
+    const char *operand_text;                   /* login, logout: the host */
+    const char **words;                         /* commands that take words; the array is owned */
+    size_t word_count;
+    /* fleets */
+    struct patterns only; /* --only */
+    bool has_only, again, probe, yes, trust_head;
+    unsigned jobs;               /* 0: as the batch says */
+    unsigned shard, shard_count; /* from 1; shard_count 0: all */
+    const char *metrics;         /* NULL: none */
+    uint64_t older_than_s;
+    const char *plan;                         /* NULL: not given */
+    const char *histories[HISTORIES_MAX + 1]; /* NULL-terminated */
+    size_t history_count;
     /* registries */
     const char *settings; /* NULL: the default file */
-    unsigned given;       /* GIVEN_… */
+    /* what was applied, for what it says of registries that the command line does not name */
+    const struct settings *applied;
+    unsigned given; /* GIVEN_… */
     struct network_options network_options;
     struct network_side sides[OPERANDS_MAX]; /* as references; one-sided commands: the first */
     struct mirror mirrors[MIRRORS_MAX];

@@ -2,7 +2,7 @@
  * take is lost. */
 #include "convert/cli/progress.h"
 
-#include "convert/cli/size.h"
+#include "convert/input/size.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
 #ifndef CONVERT_CLI_SALVAGE_REPORT_H
 #define CONVERT_CLI_SALVAGE_REPORT_H
 
-#include "convert/cli/document.h"
 #include "convert/engine/convert.h"
+#include "convert/output/document.h"
 
 /* The member "salvage" of a conversion; null where all is whole. */
 void put_salvage(struct document *document, const struct salvage *salvage);

@@ -2,9 +2,9 @@
  * a command (settings_apply.c). */
 #include "convert/cli/settings.h"
 
-#include "convert/cli/size.h"
-#include "convert/cli/strict_yaml.h"
-#include "convert/cli/values.h"
+#include "convert/input/size.h"
+#include "convert/input/strict_yaml.h"
+#include "convert/input/values.h"
 #include "convert/stores/files.h"
 #include "formats/model/auto.h"
 

@@ -3,7 +3,7 @@
 #include "convert/cli/settings.h"
 
 #include "convert/cli/command.h"
-#include "convert/cli/values.h"
+#include "convert/input/values.h"
 
 #include <string.h>
 
@@ -106,6 +106,7 @@ int settings_apply(struct settings *settings, const struct command *command,
     const struct registry_settings *found[OPERANDS_MAX] = {NULL, NULL};
     struct network_options *network = &options->network_options;
     defaults_apply(settings, options);
+    options->applied = settings;
     for (size_t i = 0; i < OPERANDS_MAX; i++) {
         const char *host = host_of(options, i);
         found[i] = host != NULL ? settings_find(settings, host) : NULL;

@@ -22,6 +22,7 @@ static void job_init(struct job *job, struct run *run, const struct convert_opti
     bytes_init(&job->nvram, TART_NVRAM_MAX);
     bytes_init(&job->image_config, TART_CONFIG_MAX + 4096);
     bytes_init(&job->manifest, MANIFEST_SIZE_MAX);
+    meter_init(&job->meter);
 }
 
 static void job_done(struct job *job)
@@ -37,6 +38,7 @@ static void job_done(struct job *job)
     bytes_done(&job->manifest);
     image_done(&job->image);
     job->source = store_close(job->source);
+    meter_done(&job->meter);
 }
 
 /* --- the disk --- */
@@ -65,7 +67,7 @@ static int disk_make(struct job *job, struct sink *sink, struct error *err)
 {
     const struct disk_target target = {
         .sink = sink,
-        .file = store_disk_file(job->destination),
+        .file = meter_file(&job->meter, store_disk_file(job->destination)),
         .uploads = store_uploads(job->destination),
         .state = job->state,
         .reuse = job->reuse,
@@ -82,7 +84,7 @@ static int disk_make(struct job *job, struct sink *sink, struct error *err)
 /* Manifest and blobs byte for byte. The disk is decoded on the way where that was asked for. */
 static int copy_image(struct job *job, struct conversion *ret, struct error *err)
 {
-    struct sink *sink = store_sink(job->destination);
+    struct sink *sink = meter_sink(&job->meter, store_sink(job->destination));
     const struct disk *disk = image_disk(&job->image);
     bool plannable = disk != NULL && job->plan.count > 0;
     if (plannable && disk_make(job, sink, err) < 0)
@@ -96,7 +98,7 @@ static int copy_image(struct job *job, struct conversion *ret, struct error *err
 
 static int convert_image(struct job *job, struct conversion *ret, struct error *err)
 {
-    struct sink *sink = store_sink(job->destination);
+    struct sink *sink = meter_sink(&job->meter, store_sink(job->destination));
     if (convert_read_vm_config(job, err) < 0)
         return -1;
     if (sink != NULL ? convert_put_small(job, sink, err) < 0 : convert_read_nvram(job, err) < 0)
@@ -142,18 +144,26 @@ static int plan_job(struct job *job, enum convert_method method, struct error *e
 static int source_open(struct job *job, struct error *err)
 {
     const struct convert_options *given = job->options;
-    struct store_options options = {.network = given->network, .side = given->source_side};
+    struct store_options options = {.network = given->network,
+                                    .side = given->source_side,
+                                    .mirrors = given->mirrors,
+                                    .mirror_count = given->mirror_count};
     if (job->from->transport == TRANSPORT_RAW) {
         options.vm_config = given->vm_config;
         options.vm_nvram = given->vm_nvram;
     }
     if (store_open_source(job->from, &options, &job->source, err) < 0)
         return -1;
-    if (given->mend == NULL)
-        return store_load(job->source, &job->image, err);
-    if (store_load_tolerant(job->source, &job->image, err) < 0)
+    if (given->mend == NULL ? store_load(job->source, &job->image, err) < 0
+                            : store_load_tolerant(job->source, &job->image, err) < 0)
         return -1;
-    return given->mend->mend(given->mend->context, job->run, &job->image, err);
+    if (given->pinned != NULL && !digest_equal(given->pinned, &job->image.digest))
+        return error_set(err, ERROR_TAG_MOVED,
+                         "the tag was moved since it was looked at; run the same again");
+    job->image.blobs = meter_source(&job->meter, job->image.blobs);
+    return given->mend == NULL
+               ? 0
+               : given->mend->mend(given->mend->context, job->run, &job->image, err);
 }
 
 int convert_open_destination(struct job *job, const struct digest *result, struct error *err)
@@ -231,6 +241,16 @@ static int make_and_stage(struct job *job, struct conversion *ret, struct error 
                      job->to->text);
 }
 
+/* What is damaged has no proof, whatever was read of it. */
+static int tell_proved(const struct job *job, const struct conversion *conversion,
+                       struct error *err)
+{
+    const struct convert_watch *watch = job->options->watch;
+    if (watch == NULL || !conversion->has_proof || job->salvage != NULL)
+        return 0;
+    return watch->proved(watch, &conversion->proof, err);
+}
+
 static int move_image(struct job *job, struct conversion *ret, struct error *err)
 {
     if (plan_job(job, ret->method, err) < 0)
@@ -265,6 +285,8 @@ static int move_image(struct job *job, struct conversion *ret, struct error *err
         mend->check(mend->context, job->run, &job->manifest, store_blobs(job->destination), err) <
             0)
         return -1;
+    if (tell_proved(job, ret, err) < 0)
+        return -1;
     return convert_publish(job, ret, err);
 }
 
@@ -279,6 +301,15 @@ static int run_job(struct job *job, struct conversion *ret, struct error *err)
     job->own.disk_digest = !normal || job->options->decode; /* the manifest says it already */
     int settled = convert_settle(job, ret, err);
     return settled == 0 ? move_image(job, ret, err) : settled < 0 ? -1 : 0;
+}
+
+/* Of damage verify says more than one line, and what mends it; repair has its own words. */
+static int name_verify(const struct convert_options *options, struct error *err)
+{
+    if (options->mend != NULL || error_class_status(err->class) != 2 ||
+        strstr(err->text, "`tartconv ") != NULL)
+        return -1;
+    return error_hint(err, "`tartconv verify` tells what to do");
 }
 
 int convert(struct run *run, const struct reference *source, const struct reference *destination,
@@ -298,8 +329,11 @@ int convert(struct run *run, const struct reference *source, const struct refere
         error_wrap(err, "%s", source->text);
     else
         status = run_job(&job, ret, err);
+    if (status < 0)
+        name_verify(options, err);
     convert_end_state(&job, status < 0 ? err : NULL);
     ret->salvage = take_ptr(&job.salvage);
+    meter_read(&job.meter, &ret->bytes_read, &ret->bytes_written, &ret->bytes_reused);
     job_done(&job);
     if (status < 0)
         conversion_done(ret);

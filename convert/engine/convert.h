@@ -27,6 +27,15 @@ struct convert_mend {
                  struct error *err);
 };
 
+/* Who must know of the result before any tag leads to it (an event log): called once with the
+ * proof, when all that it speaks of is there; -1 and err end the conversion, and nothing is tagged.
+ * Not called where there is no proof. */
+struct convert_watch {
+    void *context;
+    const char *name; /* the watcher's, of the image; may be NULL */
+    int (*proved)(const struct convert_watch *watch, const struct proof *proof, struct error *err);
+};
+
 struct convert_options {
     enum convert_to to;
     uint64_t chunk_size; /* bytes of disk; 0: not asked for */
@@ -45,15 +54,19 @@ struct convert_options {
     /* registries and archives; borrowed */
     struct network *network;
     const struct network_side *source_side, *destination_side;
+    const struct mirror *mirrors; /* of the source; NULL: the network's; else these, perhaps none */
+    size_t mirror_count;
     const char *const *tags; /* further tags of the result, NULL-terminated; NULL: none */
     const char *backup_tag;  /* template; NULL: the usual one (backup.h) */
     bool no_backup, in_place;
     /* going on after a kill (state.h) */
     const char *state; /* the file, or a folder with a slash behind it; NULL: the default place */
     bool no_state, restart;
-    const struct reference *reuse;   /* an image at the destination (reuse.h); NULL: none */
-    bool trust_annotations;          /* of it */
-    const struct convert_mend *mend; /* NULL: the source is taken as it is */
+    const struct reference *reuse;     /* an image at the destination (reuse.h); NULL: none */
+    bool trust_annotations;            /* of it */
+    const struct convert_mend *mend;   /* NULL: the source is taken as it is */
+    const struct convert_watch *watch; /* NULL: nobody */
+    const struct digest *pinned;       /* the source's manifest must be it, else ERROR_TAG_MOVED */
 };
 
 /* How the destination's layers came about. */
@@ -76,8 +89,12 @@ struct conversion {
     enum convert_normal normal;
     bool decoded;                      /* every chunk was decoded on the way */
     uint64_t layers_made, layers_kept; /* disk layers by position */
-    uint64_t encoded_size;             /* bytes of the destination's disk layers, by position */
-    bool has_proof;                    /* not with dry_run */
+    uint64_t source_size;              /* bytes of the source's disk layers, by position */
+    uint64_t encoded_size;             /* of the destination's */
+    uint64_t bytes_read, bytes_written,
+        bytes_reused; /* in this run: meter.h; where it failed, too */
+    bool trusted;     /* layers were reused by what they say of themselves */
+    bool has_proof;   /* not with dry_run */
     struct proof proof;
     char backup_tag[TAG_SIZE_MAX + 1]; /* what the destination's tag led to before; "" nothing */
     uint64_t spool_size;               /* bytes that may wait in the spool at once; 0: none do */
@@ -90,6 +107,12 @@ struct conversion {
 const char *convert_salvaged_text(const struct salvage *salvage, char ret[SALVAGED_TEXT_SIZE]);
 
 void conversion_done(struct conversion *conversion);
+
+/* What a conversion of the image would be, by its manifest alone; the error that would refuse it.
+ * Blobs may make a copy or a rewrite impossible later. */
+int convert_foresee(const struct image *image, enum transport destination,
+                    const struct convert_options *options, enum convert_method *ret,
+                    struct error *err);
 
 /* Errors leave the destination as it was (store.h). */
 int convert(struct run *run, const struct reference *source, const struct reference *destination,

@@ -20,6 +20,7 @@ struct disk_work {
     bool decode_kept;
     struct written_chunk *written; /* one a chunk of the plan */
     bool *reused;                  /* one a chunk: a layer that was there serves */
+    bool *data;                    /* one a chunk: something but zeros was decoded */
     struct reuse *reuse;           /* NULL: none */
     struct salvage *salvage;       /* NULL: none */
     struct sink *sink;             /* of the destination */
@@ -92,6 +93,53 @@ static struct state_chunk chunk_made(const struct disk_work *work, size_t i)
     return made;
 }
 
+/* --- what is told of a chunk --- */
+
+static bool is_damaged(const struct salvage *salvage, const struct proof_chunk *chunk)
+{
+    for (size_t i = 0; salvage != NULL && i < salvage->ranges.count; i++) {
+        const struct salvage_range *range = &salvage->ranges.items[i];
+        if (range->offset < chunk->offset + chunk->length &&
+            range->offset + range->length > chunk->offset)
+            return true;
+    }
+    return false;
+}
+
+static enum chunk_how how_made(const struct disk_work *work, size_t i,
+                               const struct state_chunk *made)
+{
+    bool here = !work->pass.chunks[i].done;
+    bool decoded = here && (!work->plan->chunks[i].keep || work->decode_kept);
+    if (is_damaged(work->salvage, &made->proof))
+        return CHUNK_DAMAGED;
+    /* of an earlier run it is not known; only zeros become so small */
+    if ((decoded && !work->data[i]) ||
+        (!here && made->proof.blob.has_digest && made->proof.blob.size < made->proof.length / 200))
+        return CHUNK_ZERO;
+    if (made->proof.basis == BASIS_REUSED)
+        return CHUNK_REUSED;
+    if (work->plan->chunks[i].keep || made->blocks.encoded + made->blocks.carried == 0)
+        return CHUNK_COPIED;
+    return made->blocks.carried >= made->blocks.encoded ? CHUNK_CARRIED : CHUNK_ENCODED;
+}
+
+static void tell_chunk(const struct disk_work *work, size_t i, const struct state_chunk *made)
+{
+    const struct proof_chunk *proof = &made->proof;
+    const struct chunk_told told = {.offset = proof->offset,
+                                    .length = proof->length,
+                                    .encoded_size = proof->blob.has_digest ? proof->blob.size : 0,
+                                    .how = how_made(work, i, made)};
+    run_chunk(work->pass.run, &told);
+}
+
+static void note_data(struct disk_work *work, const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->extent_count && !work->data[batch->chunk]; i++)
+        work->data[batch->chunk] = batch->extents[i].data != NULL;
+}
+
 /* A layer that is there with the same content takes the place of what was made. */
 static int chunk_end(struct pass_lane *lane, size_t i, struct error *err)
 {
@@ -119,6 +167,7 @@ static int stage_write(void *context, struct batch *batch, struct error *err)
     struct disk_work *work = lane->pass->context;
     const struct plan_chunk *chunk = &work->plan->chunks[batch->chunk];
     struct writer *writer = lane->context;
+    note_data(work, batch);
     if (!chunk->keep) {
         if (batch->offset == chunk->offset &&
             writer_begin(writer, chunk->offset, chunk->length, err) < 0)
@@ -137,6 +186,8 @@ static int stage_write(void *context, struct batch *batch, struct error *err)
     struct state_chunk made = chunk_made(work, batch->chunk);
     tracker_written(&work->tracker, batch->chunk, &made,
                     chunk->keep || made.proof.basis == BASIS_REUSED);
+    if (work->salvage == NULL) /* else what is damaged is known at the end */
+        tell_chunk(work, batch->chunk, &made);
     return 0;
 }
 
@@ -176,6 +227,7 @@ static int lane_work(struct pass_lane *lane, size_t first, size_t end, struct er
         struct state_chunk made = chunk_made(work, first);
         tracker_written(&work->tracker, first, &made, true);
         tracker_matched(&work->tracker, first);
+        tell_chunk(work, first, &made);
         run_progress(lane->pass->run, chunk->length);
         return 0;
     }
@@ -199,6 +251,8 @@ static void note_chunk(const struct disk_work *work, size_t i, struct made_disk 
     ret->chunks[i] = made.proof;
     ret->blocks.encoded += made.blocks.encoded;
     ret->blocks.carried += made.blocks.carried;
+    if (work->salvage != NULL)
+        tell_chunk(work, i, &made);
 }
 
 static int note_all(struct disk_work *work, struct made_disk *ret, struct error *err)
@@ -261,6 +315,8 @@ static void find_done(struct disk_work *work)
             found->proof.basis == basis &&
             (!chunk->keep || digest_equal(&found->proof.blob.digest, &chunk->layer->blob.digest)))
             work->pass.chunks[i].done = true;
+        if (work->pass.chunks[i].done)
+            tell_chunk(work, i, found);
     }
 }
 
@@ -274,7 +330,7 @@ static void work_done(struct disk_work *work)
 struct disk_lists {
     struct pass_chunk *chunks;
     struct written_chunk *written;
-    bool *reused;
+    bool *reused, *data;
     struct state_chunk *found;
     uint64_t *joints;
 };
@@ -284,6 +340,7 @@ static void lists_done(struct disk_lists *lists)
     free(lists->chunks);
     free(lists->written);
     free(lists->reused);
+    free(lists->data);
     free(lists->found);
     free(lists->joints);
 }
@@ -294,10 +351,11 @@ static int lists_init(struct disk_lists *lists, const struct disk *disk, const s
     lists->chunks = calloc(plan->count, sizeof *lists->chunks);
     lists->written = calloc(plan->count, sizeof *lists->written);
     lists->reused = calloc(plan->count, sizeof *lists->reused);
+    lists->data = calloc(plan->count, sizeof *lists->data);
     lists->found = calloc(plan->count, sizeof *lists->found);
     lists->joints = calloc(disk->layer_count + 1, sizeof *lists->joints);
     if (lists->chunks == NULL || lists->written == NULL || lists->reused == NULL ||
-        lists->found == NULL || lists->joints == NULL)
+        lists->data == NULL || lists->found == NULL || lists->joints == NULL)
         return error_memory(err);
     for (size_t i = 0; i < plan->count; i++) {
         lists->chunks[i].offset = plan->chunks[i].offset;
@@ -360,6 +418,7 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
     behind.context = &work.tracker;
     work.written = lists.written;
     work.reused = lists.reused;
+    work.data = lists.data;
     work.found = lists.found;
     work.writer_options = (struct writer_options){
         .encoder = options->encoder,

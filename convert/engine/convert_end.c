@@ -95,6 +95,9 @@ void convert_fill_summary(const struct job *job, struct conversion *ret)
     }
     for (size_t i = 0; i < disk->layer_count; i++)
         ret->encoded_size += disk->layers[i].blob.size;
+    for (size_t i = 0; i < job->disk.layer_count; i++)
+        ret->source_size += job->disk.layers[i].blob.size;
+    ret->trusted = job->reuse != NULL && job->options->trust_annotations;
     ret->decoded = (job->plan.count > 0 && job->plan.kept == 0) || job->options->decode ||
                    job->options->disk_digest;
     if (ret->method != METHOD_COPIED && job->plan.count > 0 && ret->layers_made == 0)

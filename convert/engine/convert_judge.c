@@ -28,13 +28,7 @@ static int without_foreign(const struct tart_image *tart, struct manifest **ret,
 
 static int name_repair(struct error *err)
 {
-    char text[sizeof err->text];
-    memcpy(text, err->text, sizeof text);
-    enum error_class class = err->class;
-    struct error_place where = err->where;
-    error_set(err, class, "%s; `tartconv repair` can mend that", text);
-    err->where = where;
-    return -1;
+    return error_hint(err, "`tartconv repair` can mend that");
 }
 
 /* Tart takes any text there; what is believed of a disk must be a digest. */
@@ -214,4 +208,14 @@ int convert_judge(const struct image *image, enum transport destination,
     else if (as_it_is && !image->mended)
         *ret_method = METHOD_COPIED;
     return 0;
+}
+
+int convert_foresee(const struct image *image, enum transport destination,
+                    const struct convert_options *options, enum convert_method *ret,
+                    struct error *err)
+{
+    struct job job = {.options = options};
+    if (options->normalise)
+        convert_ask_normal(&job);
+    return convert_judge(image, destination, job.options, ret, err);
 }

@@ -4,6 +4,7 @@
 #define CONVERT_ENGINE_CONVERT_PARTS_H
 
 #include "convert/engine/convert.h"
+#include "convert/engine/meter.h"
 #include "convert/engine/pass.h"
 #include "convert/engine/plan.h"
 #include "convert/engine/reuse.h"
@@ -90,6 +91,7 @@ struct job {
     struct reuse *reuse;       /* NULL: none */
     struct salvage *salvage;   /* NULL: nothing is damaged, or nobody asked */
     struct upload_watch watch; /* tells it of uploads */
+    struct meter meter;
     struct store *destination;
     struct bytes vm_config, nvram, image_config, manifest;
     struct blob_id vm_config_id, nvram_id, image_config_id;

@@ -143,7 +143,8 @@ static void tell_survey(const struct job *job)
     if (all_good)
         run_warning(job->run,
                     "all layers match their digests, but do not make one stream: one is "
-                    "missing or of another image; `tartconv repair --refill` may find it");
+                    "missing, of another image, or was damaged before it got its digest; another "
+                    "copy of the image may be whole");
     if (salvage->unplaced > 0)
         run_warning(job->run,
                     "behind disk byte %" PRIu64

@@ -312,10 +312,8 @@ static int refuse_rest(const struct repair *repair, struct error *err)
     return 0;
 }
 
-static int mend(void *context, struct run *run, struct image *image, struct error *err)
+static int mend_image(struct repair *repair, struct image *image, struct error *err)
 {
-    struct repair *repair = context;
-    (void)run;
     repair->image = image;
     substitutes_init(&repair->substitutes, image->blobs, repair->wanted.network);
     feed_init(&repair->feed, &repair->substitutes.blobs, NULL, repair->run->threads > 1);
@@ -331,6 +329,34 @@ static int mend(void *context, struct run *run, struct image *image, struct erro
         repair_shape(repair, err) < 0 || refuse_rest(repair, err) < 0)
         return -1;
     return conclude(repair, err);
+}
+
+/* Of a disk.v1 disk that is no stream in any order. */
+static bool can_be_salvaged(const struct repair *repair, const struct error *error)
+{
+    switch (error->class) {
+    case ERROR_LAYER_CHAIN:
+    case ERROR_STREAM_MAGIC:
+    case ERROR_STREAM_LIMIT:
+    case ERROR_STREAM_BLOCK:
+    case ERROR_STREAM_TRUNCATED:
+    case ERROR_STREAM_TRAILING:
+        return repair->format == DISK_V1;
+    default:
+        return false;
+    }
+}
+
+static int mend(void *context, struct run *run, struct image *image, struct error *err)
+{
+    struct repair *repair = context;
+    (void)run;
+    if (mend_image(repair, image, err) == 0)
+        return 0;
+    return can_be_salvaged(repair, err)
+               ? error_hint(err, "take another copy of the image; `tartconv convert --salvage` "
+                                 "writes what can be had of this one")
+               : -1;
 }
 
 static bool was_refilled(const struct repair *repair, const struct digest *digest)

@@ -4,6 +4,7 @@
 #include "convert/engine/repair_parts.h"
 
 #include "convert/engine/pass.h"
+#include "convert/engine/place_batch.h"
 #include "formats/model/auto.h"
 
 #include <string.h>
@@ -182,19 +183,6 @@ int repair_hash_grid(struct repair *repair, const struct disk *disk, struct blob
 
 /* --- traces of file systems --- */
 
-int repair_scan_batch(struct place_scan *scan, const struct batch *batch, struct error *err)
-{
-    for (size_t i = 0; i < batch->extent_count; i++) {
-        const struct extent *extent = &batch->extents[i];
-        int status = extent->data == NULL
-                         ? place_scan_zeros(scan, extent->length, err)
-                         : place_scan_bytes(scan, extent->data, (size_t)extent->length, err);
-        if (status < 0)
-            return -1;
-    }
-    return 0;
-}
-
 struct scanning {
     struct repair *repair;
     size_t *layers; /* of each chunk of the pass */
@@ -216,7 +204,7 @@ static int stage_scan(void *context, struct batch *batch, struct error *err)
             return -1;
         lane->context = scan;
     }
-    if (repair_scan_batch(scan, batch, err) < 0)
+    if (place_scan_batch(scan, batch, err) < 0)
         return -1;
     if (!batch->last)
         return 0;

@@ -279,12 +279,14 @@ static int refuse(struct repair *repair, const struct phrase *note, struct error
                        place_grade_name(layer->grade), layer->why);
     }
     error_set(err, ERROR_ORDER_UNKNOWN,
-              "the disk's layers are out of order, and the places of %zu of %zu are not proved: "
+              "the disk's layers seem out of order, and the places of %zu of %zu are not proved: "
               "layer %s%s%s%s%s",
               count, repair->layer_count, layers.text, count > 3 ? " ..." : "",
               note->used > 0 ? "; " : "", note->text,
               only_likely(repair) ? "; --accept-likely takes them"
-                                  : "; --reference IMAGE orders them by a sibling");
+              : repair->options->reference != NULL
+                  ? "; --reference IMAGE may order them by a closer sibling"
+                  : "; --reference IMAGE orders them by a sibling");
     if (first != NO_LAYER)
         err->where.layer = (int64_t)repair->layers[first].index;
     return -1;

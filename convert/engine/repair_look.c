@@ -3,6 +3,8 @@
  */
 #include "convert/engine/repair_parts.h"
 
+#include "convert/engine/place_batch.h"
+
 #include "convert/engine/content.h"
 #include "convert/engine/lanes.h"
 #include "formats/format.h"
@@ -96,7 +98,7 @@ static int scan_batch(struct place_scan **scan, const struct batch *batch, uint6
 {
     if (batch->offset + batch->length > length)
         *scan = place_scan_free(*scan);
-    return *scan == NULL ? 0 : repair_scan_batch(*scan, batch, err);
+    return *scan == NULL ? 0 : place_scan_batch(*scan, batch, err);
 }
 
 static int scan_begin(const struct repair *repair, struct repair_layer *layer,

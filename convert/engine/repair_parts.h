@@ -117,7 +117,7 @@ bool repair_is_damage(const struct error *err);
 /* Reads every blob once: packings, digests, streams, contents. Damage goes into the parts. */
 int repair_look(struct repair *repair, struct error *err);
 /* One of them again, after something took its place. */
-int repair_look_layer(struct repair *repair, size_t layer, struct error *err);
+int repair_look_layer(struct repair *repair, size_t index, struct error *err);
 int repair_look_small(struct repair *repair, struct repair_small *small, struct error *err);
 
 /* --- repair_disk.c: V2: the disk as the layers make it up --- */
@@ -134,7 +134,6 @@ int repair_disk_digest(struct repair *repair, const size_t *order, struct digest
 int repair_hash_grid(struct repair *repair, const struct disk *disk, struct blobs *blobs,
                      uint64_t length, size_t count, struct digest *ret, struct error *err);
 int repair_zeros_digest(uint64_t length, struct digest *ret, struct error *err);
-int repair_scan_batch(struct place_scan *scan, const struct batch *batch, struct error *err);
 /* Fills facts of every layer that has none. */
 int repair_scan_places(struct repair *repair, struct error *err);
 

@@ -106,8 +106,7 @@ static int broken(const struct repair *repair, const struct chain_result *result
 {
     if (!result->begins)
         return error_set(err, ERROR_LAYER_CHAIN,
-                         "none of the %zu layers can be the first: it is missing; "
-                         "--refill IMAGE takes it from another image",
+                         "none of the %zu layers can be the first: it is missing or damaged",
                          repair->layer_count);
     struct phrase cut = {.used = 0};
     char name[LAYER_NAME_SIZE];

@@ -66,3 +66,10 @@ void run_detail(struct run *run, const char *format, ...)
     observe_detail(run->observer, "%s", text);
     pthread_mutex_unlock(&run->lock);
 }
+
+void run_chunk(struct run *run, const struct chunk_told *chunk)
+{
+    pthread_mutex_lock(&run->lock);
+    observe_chunk(run->observer, chunk);
+    pthread_mutex_unlock(&run->lock);
+}

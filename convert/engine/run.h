@@ -28,5 +28,6 @@ void run_start_progress(struct run *run, uint64_t total);
 void run_progress(struct run *run, uint64_t more);
 void run_warning(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void run_detail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void run_chunk(struct run *run, const struct chunk_told *chunk);
 
 #endif

@@ -64,17 +64,17 @@ static void table_keep(struct look *look, const struct batch *batch)
     }
 }
 
-static int stage_ends(void *context, struct batch *batch, struct error *err)
+static int stage_look(void *context, struct batch *batch, struct error *err)
 {
-    (void)err;
-    struct look *look = ((struct pass_lane *)context)->pass->context;
+    struct pass_lane *lane = context;
+    struct look *look = lane->pass->context;
     uint64_t offset = batch->offset;
     table_keep(look, batch);
     for (size_t i = 0; i < batch->extent_count; i++) {
         ends_keep(look, offset, &batch->extents[i]);
         offset += batch->extents[i].length;
     }
-    return 0;
+    return look->places != NULL ? look_scan_places(look, lane, batch, err) : 0;
 }
 
 static void damage_note(struct look *look)
@@ -222,7 +222,8 @@ int look_pass(struct look *look, struct hasher *disk_hasher, struct error *err)
         .in_order = disk_hasher != NULL,
         .disk_hasher = disk_hasher,
         .context = look,
-        .stage = stage_ends,
+        .lane_close = look_close_lane,
+        .stage = stage_look,
         .matched = look->options->quick ? nothing_matched : NULL,
         .work = lane_look,
     };
@@ -233,7 +234,10 @@ int look_pass(struct look *look, struct hasher *disk_hasher, struct error *err)
 static int disk_pass(struct look *look, struct error *err)
 {
     struct hasher hasher = {.context = NULL};
-    bool whole = look->options->disk_digest || promises_disk_digest(look);
+    bool promised = promises_disk_digest(look);
+    bool whole = look->options->disk_digest || promised;
+    if (!promised && look_ask_places(look, err) < 0)
+        return -1;
     if (whole && hasher_init(&hasher, err) < 0)
         return -1;
     int status = look_pass(look, whole ? &hasher : NULL, err);
@@ -241,6 +245,8 @@ static int disk_pass(struct look *look, struct error *err)
         status = hasher_final(&hasher, &look->facts.disk_digest, err);
         look->facts.has_file_digest = status == 0;
     }
+    if (status == 0 && look->places != NULL && !look->damaged)
+        status = look_find_misplaced(look, err);
     hasher_done(&hasher);
     return status;
 }

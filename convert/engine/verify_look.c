@@ -184,6 +184,10 @@ void look_done(struct look *look)
     free(look->chain_seen);
     chain_result_done(&look->order);
     free(look->blobs);
+    for (size_t i = 0; look->places != NULL && i < look->chunk_count; i++)
+        place_facts_free(look->places[i]);
+    free(look->places);
+    free(look->misplaced);
     free(look->chunks);
     free(look->name);
     free(look->head);

@@ -1,14 +1,15 @@
 /* verify_look.h: what the files of verify share: verify.c (what is looked at, and the verdict),
- * verify_look.c (facts and small blobs), verify_disk.c (the disk decoded), verify_alone.c (layers
- * of a disk that cannot be put together), verify_chain.c (how disk.v1 layers hang together),
- * verify_quick.c (what is told without reading much), verify_sample.c (a part of the disk). Nobody
- * else includes it. */
+ * verify_look.c (facts and small blobs), verify_disk.c (the disk decoded), verify_places.c (where
+ * its chunks belong), verify_alone.c (layers of a disk that cannot be put together), verify_chain.c
+ * (how disk.v1 layers hang together), verify_quick.c (what is told without reading much),
+ * verify_sample.c (a part of the disk). Nobody else includes it. */
 #ifndef CONVERT_ENGINE_VERIFY_LOOK_H
 #define CONVERT_ENGINE_VERIFY_LOOK_H
 
 #include "convert/engine/pass.h"
 #include "convert/engine/verify.h"
 #include "formats/chain.h"
+#include "formats/place.h"
 
 struct look {
     struct run *run;
@@ -27,7 +28,9 @@ struct look {
     struct disk disk;
     struct pass_chunk *chunks;
     size_t chunk_count;
-    bool tail_read; /* the last chunk was decoded */
+    bool tail_read;              /* the last chunk was decoded */
+    struct place_facts **places; /* one a chunk; NULL: it is not asked where they belong */
+    struct misplaced *misplaced;
     uint8_t *head, *tail;
     size_t end_size; /* of each: as much as the disk has, at most GPT_HEAD_SIZE */
     /* disk.v1: one a disk layer; seen: its ends were read */
@@ -73,6 +76,18 @@ int look_pass(struct look *look, struct hasher *disk_hasher, struct error *err);
 
 /* Blobs behind a break of a disk.v1 stream: what is no piece of a stream at all, and digests. */
 int look_rest(struct look *look, const struct disk *disk, int64_t broken, struct error *err);
+
+/* --- verify_places.c --- */
+
+/* Makes room where the chunks' own bytes are to be asked for their places: a whole disk.v2 whose
+ * order nothing else proves. */
+int look_ask_places(struct look *look, struct error *err);
+/* A chunk's next batch; the lane's context is its own. */
+int look_scan_places(struct look *look, struct pass_lane *lane, const struct batch *batch,
+                     struct error *err);
+void look_close_lane(struct pass_lane *lane);
+/* All chunks were decoded: those that belong elsewhere become facts. */
+int look_find_misplaced(struct look *look, struct error *err);
 
 /* --- verify_alone.c --- */
 

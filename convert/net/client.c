@@ -31,6 +31,8 @@ static void options_done(struct client_options *options)
     free((char *)options->cert_dir);
     free((char *)options->credentials.option_prefix);
     free((char *)options->credentials.authfile);
+    free((char *)options->credentials.helper);
+    free((char *)options->credentials.given_source);
     secret_free((char **)&options->credentials.creds);
     secret_free((char **)&options->credentials.registry_token);
     for (size_t i = 0; options->realm_hosts != NULL && options->realm_hosts[i] != NULL; i++)
@@ -73,6 +75,8 @@ static int options_copy(const struct client_options *options, struct client_opti
         text_copy(options->cert_dir, &ret->cert_dir, err) < 0 ||
         text_copy(credentials->option_prefix, &ret->credentials.option_prefix, err) < 0 ||
         text_copy(credentials->authfile, &ret->credentials.authfile, err) < 0 ||
+        text_copy(credentials->helper, &ret->credentials.helper, err) < 0 ||
+        text_copy(credentials->given_source, &ret->credentials.given_source, err) < 0 ||
         text_copy(credentials->creds, &ret->credentials.creds, err) < 0 ||
         text_copy(credentials->registry_token, &ret->credentials.registry_token, err) < 0 ||
         hosts_copy(options->realm_hosts, &ret->realm_hosts, err) < 0)

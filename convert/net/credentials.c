@@ -4,6 +4,8 @@
 
 #include "convert/net/base64.h"
 #include "convert/net/credential_files.h"
+#include "convert/net/credential_helper.h"
+#include "convert/net/credential_tree.h"
 #include "formats/model/auto.h"
 
 #include <stdio.h>
@@ -104,7 +106,9 @@ static int find_in_options(const struct credential_options *options, struct cred
         if (user == 0)
             return error_set(err, ERROR_USAGE, "--%screds names no user, expected USER[:PASSWORD]",
                              prefix == NULL ? "" : prefix);
-        if (prefix == NULL)
+        if (options->given_source != NULL)
+            snprintf(source, sizeof source, "%s", options->given_source);
+        else if (prefix == NULL)
             snprintf(source, sizeof source, "the command line");
         else
             snprintf(source, sizeof source, "--%screds", prefix);
@@ -117,6 +121,19 @@ static int find_in_options(const struct credential_options *options, struct cred
         ret->source = NULL;
     if (ret->registry_token != NULL && ret->source != NULL)
         return 1;
+    credential_done(ret);
+    return error_memory(err);
+}
+
+static int find_in_helper(const char *name, const char *host, struct credential *ret,
+                          struct error *err)
+{
+    int found = helper_get(name, tree_docker_key(host), ret, err);
+    if (found <= 0)
+        return found < 0 ? error_wrap(err, "docker-credential-%s", name) : 0;
+    if (asprintf(&ret->source, "docker-credential-%s", name) >= 0)
+        return 1;
+    ret->source = NULL;
     credential_done(ret);
     return error_memory(err);
 }
@@ -204,6 +221,8 @@ int credentials_find(const struct credential_options *options, const char *host,
         return 0;
     credentials_guard_core();
     int found = find_in_options(options, ret, err);
+    if (found == 0 && options->helper != NULL)
+        found = find_in_helper(options->helper, host, ret, err);
     if (found == 0 && options->authfile != NULL)
         found = credential_file_find(options->authfile, CREDENTIAL_FILE_CONTAINERS, true, &query,
                                      ret, err);

@@ -1,8 +1,8 @@
 /* credentials.h: who we are to a registry: where user names, passwords and tokens come from.
  *
  * Order, for each side of a command by itself, the first hit wins: the side's own options
- * (--src-creds, --src-registry-token, --src-no-creds); --authfile; TART_REGISTRY_USERNAME and
- * TART_REGISTRY_PASSWORD; REGISTRY_AUTH_FILE; containers' auth.json
+ * (--src-creds, --src-registry-token, --src-no-creds; a helper that it names); --authfile;
+ * TART_REGISTRY_USERNAME and TART_REGISTRY_PASSWORD; REGISTRY_AUTH_FILE; containers' auth.json
  * (${XDG_RUNTIME_DIR}/containers/auth.json, /run/containers/UID/auth.json where XDG_RUNTIME_DIR is
  * unset, ${XDG_CONFIG_HOME:-~/.config}/containers/auth.json);
  * Docker's ${DOCKER_CONFIG:-~/.docker}/config.json. In each file: credHelpers (exact host), then
@@ -48,6 +48,8 @@ struct credential_options {
     const char *option_prefix; /* "src-", "dest-" or "", for messages; NULL: no option's */
     const char *creds;         /* USER[:PASSWORD]; NULL: not given */
     const char *registry_token;
+    const char *helper;       /* docker-credential-NAME, which must be there; NULL: not given */
+    const char *given_source; /* where that was given, for messages; NULL: as options */
     bool no_creds;
     const char *authfile;
     size_t host_count; /* different registry hosts that take part in the command */

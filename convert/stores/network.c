@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two sides, the mirrors, and images that help (--reuse, --refill, --reference). */
-#define HELPERS_MAX 18
-#define CLIENTS_MAX (2 + MIRRORS_MAX + HELPERS_MAX)
+/* More registries than a batch can name. */
+#define CLIENTS_MAX 4096u
 
 struct known_client {
     struct client *client;
@@ -25,8 +24,8 @@ struct network {
     pthread_mutex_t lock; /* over what follows */
     struct http *http;
     struct spool *spool;
-    struct known_client clients[CLIENTS_MAX];
-    size_t client_count;
+    struct known_client *clients;
+    size_t client_count, client_room;
 };
 
 struct network *network_new(const struct network_options *options, struct error *err)
@@ -49,6 +48,7 @@ struct network *network_free(struct network *network)
         client_free(network->clients[i].client);
         free(network->clients[i].host);
     }
+    free(network->clients);
     spool_free(network->spool);
     http_free(network->http);
     pthread_mutex_destroy(&network->lock);
@@ -112,6 +112,14 @@ static struct client *client_make(const struct network *network, const struct ne
         options.credentials.creds = side->creds;
         options.credentials.registry_token = side->registry_token;
         options.credentials.no_creds = side->no_creds;
+        options.credentials.helper = side->helper;
+        options.credentials.given_source = side->given_source;
+        if (side->authfile != NULL)
+            options.credentials.authfile = side->authfile;
+        if (side->upload_chunk != 0)
+            options.upload_chunk = side->upload_chunk;
+        if (side->concurrency != 0)
+            options.concurrency = side->concurrency;
     }
     return client_new(&options, err);
 }
@@ -128,13 +136,27 @@ static struct client *client_find(const struct network *network, const struct ne
     return NULL;
 }
 
+static int clients_grow(struct network *network, struct error *err)
+{
+    if (network->client_count < network->client_room)
+        return 0;
+    if (network->client_count >= CLIENTS_MAX)
+        return error_set(err, ERROR_INTERNAL, "more than %u registries in one command",
+                         CLIENTS_MAX);
+    size_t room = network->client_room == 0 ? 4 : 2 * network->client_room;
+    struct known_client *clients = reallocarray(network->clients, room, sizeof *clients);
+    if (clients == NULL)
+        return error_memory(err);
+    network->clients = clients;
+    network->client_room = room;
+    return 0;
+}
+
 static struct client *client_add(struct network *network, const struct network_side *side,
                                  const char *host, bool mirror, struct error *err)
 {
-    if (network->client_count == CLIENTS_MAX) {
-        error_set(err, ERROR_INTERNAL, "more than %d registries in one command", CLIENTS_MAX);
+    if (clients_grow(network, err) < 0)
         return NULL;
-    }
     struct known_client *known = &network->clients[network->client_count];
     *known = (struct known_client){.side = side, .mirror = mirror, .host = strdup(host)};
     if (known->host == NULL) {

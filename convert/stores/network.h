@@ -13,6 +13,10 @@
 struct network_side {
     const char *prefix; /* of its options, for messages: "src-", "dest-", "" */
     const char *creds, *registry_token, *cert_dir;
+    /* of a batch, where each registry has its own; NULL and 0: as network_options says */
+    const char *authfile, *helper, *given_source; /* as in struct credential_options */
+    uint64_t upload_chunk;
+    unsigned concurrency;
     bool no_creds, plain_http;
     bool no_tls_verify;
     const char *const *realm_hosts; /* NULL-terminated; NULL: network_options.realm_hosts */

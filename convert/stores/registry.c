@@ -119,8 +119,11 @@ static int registry_fill(struct registry *registry, const struct reference *refe
     registry->text = strdup(reference->text);
     registry->repository = strdup(reference->repository);
     registry->tag = reference->tag == NULL ? NULL : strdup(reference->tag);
-    size_t mirrors = network_options(registry->network)->mirror_count;
-    registry->mirror_failed = calloc(mirrors + 1, sizeof *registry->mirror_failed);
+    bool own = registry->options.mirrors != NULL;
+    const struct network_options *shared = network_options(registry->network);
+    registry->mirrors = own ? registry->options.mirrors : shared->mirrors;
+    registry->mirror_count = own ? registry->options.mirror_count : shared->mirror_count;
+    registry->mirror_failed = calloc(registry->mirror_count + 1, sizeof *registry->mirror_failed);
     if (registry->text == NULL || registry->repository == NULL ||
         (reference->tag != NULL && registry->tag == NULL) || registry->mirror_failed == NULL)
         return error_memory(err);

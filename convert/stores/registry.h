@@ -6,6 +6,7 @@
 
 #include "convert/net/remote.h"
 #include "convert/stores/store.h"
+#include "convert/stores/tag.h"
 
 #include <pthread.h>
 
@@ -34,21 +35,16 @@ struct registry {
     /* destination */
     struct store_options options; /* texts borrowed */
     struct upload_watch watch;
-    struct tag_before *before; /* one a tag of the result, the first is `tag` */
+    struct tag *before; /* one a tag of the result as it was found, the first is `tag` */
     size_t before_count;
 
     pthread_mutex_t lock; /* over what follows */
     pthread_cond_t changed;
     struct sent_blob *sent;
     size_t sent_count, sent_capacity;
+    const struct mirror *mirrors; /* borrowed */
+    size_t mirror_count;
     bool *mirror_failed; /* one a mirror: not asked again */
-};
-
-/* A tag of the result as it was when the run began. */
-struct tag_before {
-    const char *tag;
-    bool there;
-    struct digest digest;
 };
 
 /* --- registry_mirror.c --- */

@@ -69,7 +69,7 @@ static void mirror_note(struct registry *registry, size_t i, const struct error 
 {
     const struct network_options *options = network_options(registry->network);
     char text[600];
-    snprintf(text, sizeof text, "mirror %s: %s", options->mirrors[i].host, error->text);
+    snprintf(text, sizeof text, "mirror %s: %s", registry->mirrors[i].host, error->text);
     if (options->detail != NULL)
         options->detail(options->context, text);
     if (error->class == ERROR_BLOB_MISSING)
@@ -78,7 +78,7 @@ static void mirror_note(struct registry *registry, size_t i, const struct error 
     pthread_mutex_lock(&registry->lock);
     registry->mirror_failed[i] = true;
     pthread_mutex_unlock(&registry->lock);
-    snprintf(text, sizeof text, "mirror %s is left out from here on: %s", options->mirrors[i].host,
+    snprintf(text, sizeof text, "mirror %s is left out from here on: %s", registry->mirrors[i].host,
              error->text);
     if (options->warn != NULL)
         options->warn(options->context, text);
@@ -95,16 +95,15 @@ static bool mirror_is_left_out(struct registry *registry, size_t i)
 int mirrors_open(struct registry *registry, const struct blob_id *id, struct blob **ret,
                  struct error *err)
 {
-    const struct network_options *options = network_options(registry->network);
-    if (options->mirror_count == 0 || !id->has_digest)
+    if (registry->mirror_count == 0 || !id->has_digest)
         return 0;
     struct spool *spool = network_spool(registry->network, err);
     int status = spool == NULL ? -1 : 0;
-    for (size_t i = 0; status == 0 && i < options->mirror_count; i++) {
+    for (size_t i = 0; status == 0 && i < registry->mirror_count; i++) {
         if (mirror_is_left_out(registry, i))
             continue;
         struct spool_part *part = spool_open(spool, err);
-        if (part != NULL && mirror_fetch(registry, &options->mirrors[i], id, part, err) == 0 &&
+        if (part != NULL && mirror_fetch(registry, &registry->mirrors[i], id, part, err) == 0 &&
             spool_blob_new(part, true, ret, err) == 0)
             return 1;
         bool ours = part == NULL || is_ours(err);

@@ -12,7 +12,7 @@
 
 /* --- beforehand --- */
 
-static int refuse_existing(const struct registry *registry, const struct tag_before *before,
+static int refuse_existing(const struct registry *registry, const struct tag *before,
                            struct error *err)
 {
     char text[DIGEST_TEXT_SIZE];
@@ -20,11 +20,11 @@ static int refuse_existing(const struct registry *registry, const struct tag_bef
     return error_set(err, ERROR_EXISTS,
                      "%s: the tag %s leads to %s already; --replace moves it (and keeps what was "
                      "there under another tag)",
-                     registry->text, before->tag, text);
+                     registry->text, before->name, text);
 }
 
 /* Whether what is there may turn out to be what this run makes. */
-static int may_be_the_result(const struct registry *registry, const struct tag_before *before,
+static int may_be_the_result(const struct registry *registry, const struct tag *before,
                              struct error *err)
 {
     const struct digest *result = registry->options.result_digest;
@@ -48,14 +48,14 @@ static int may_be_the_result(const struct registry *registry, const struct tag_b
     return annotation != NULL && digest_parse(annotation, &stated) && digest_equal(&stated, source);
 }
 
-static int look_at_tag(struct registry *registry, struct tag_before *before, const char *tag,
+static int look_at_tag(struct registry *registry, struct tag *before, const char *tag,
                        struct error *err)
 {
-    before->tag = tag;
-    int there = remote_manifest_find(&registry->remote, tag, &before->digest, err);
-    if (there <= 0)
-        return there;
-    before->there = true;
+    *before = (struct tag){.remote = &registry->remote, .text = registry->text, .name = tag};
+    if (tag_look(before, err) < 0)
+        return -1;
+    if (!before->there)
+        return 0;
     if (backup_fits(registry->options.backup_tag, tag, &before->digest) &&
         (registry->options.replace || registry->options.in_place))
         return error_set(err, ERROR_EXISTS,
@@ -108,27 +108,6 @@ static int ask_for_all(struct registry *registry, const struct manifest *manifes
     return all;
 }
 
-/* What the document says it is; what a tag led to before may be an OCI index. */
-static const char *media_type(const struct json *document)
-{
-    const char *stated = json_string(json_get(document, "mediaType"));
-    if (stated != NULL)
-        return stated;
-    return json_get(document, "manifests") != NULL ? MEDIA_TYPE_OCI_INDEX : MEDIA_TYPE_OCI_MANIFEST;
-}
-
-static int manifest_put(const struct registry *registry, const char *reference,
-                        const struct bytes *raw, struct error *err)
-{
-    AUTO(json_free_auto) struct json *document = NULL;
-    struct digest digest;
-    if (json_parse(raw->data, raw->size, MANIFEST_SIZE_MAX, &document, err) < 0 ||
-        digest_of(raw->data, raw->size, &digest, err) < 0)
-        return -1;
-    return remote_manifest_put(&registry->remote, reference, media_type(document), raw, &digest,
-                               err);
-}
-
 /* Under its digest, unless it is there. */
 static int manifest_stage(const struct registry *registry, const struct bytes *raw,
                           const struct digest *digest, struct error *err)
@@ -137,7 +116,7 @@ static int manifest_stage(const struct registry *registry, const struct bytes *r
     digest_print(digest, text);
     struct digest found;
     int there = remote_manifest_find(&registry->remote, text, &found, err);
-    return there != 0 ? there : manifest_put(registry, text, raw, err);
+    return there != 0 ? there : tag_put(&registry->remote, text, raw, err);
 }
 
 int registry_stage(struct store *store, const struct publication *publication, store_lost *lost,
@@ -167,54 +146,27 @@ int registry_stage(struct store *store, const struct publication *publication, s
 
 /* --- the tags --- */
 
-/* 1: it leads to `digest` already; 0: it is as it was found; -1. */
-static int tag_check(const struct registry *registry, const struct tag_before *before,
-                     const struct digest *digest, struct error *err)
+/* As tag_check, and what may not be moved is refused. */
+static int check_again(const struct registry *registry, const struct tag *tag,
+                       const struct digest *digest, struct error *err)
 {
-    struct digest now;
-    int there = remote_manifest_find(&registry->remote, before->tag, &now, err);
-    if (there < 0)
-        return -1;
-    if (there == 1 && digest_equal(&now, digest))
-        return 1;
-    if ((there == 1) == before->there && (there == 0 || digest_equal(&now, &before->digest)))
-        return before->there && !registry->options.replace && !registry->options.in_place
-                   ? refuse_existing(registry, before, err)
-                   : 0;
-    char result[DIGEST_TEXT_SIZE];
-    digest_print(digest, result);
-    return error_set(err, ERROR_TAG_MOVED,
-                     "%s: the tag %s was moved by somebody else during this run and is left as it "
-                     "is; the new image is there as %s@%s",
-                     registry->text, before->tag, registry->repository, result);
+    int status = tag_check(tag, digest, err);
+    if (status == 0 && tag->there && !registry->options.replace && !registry->options.in_place)
+        return refuse_existing(registry, tag, err);
+    return status;
 }
 
-/* What the tag leads to gets a further tag, unless that one leads there already. */
-static int keep_old(struct registry *registry, const struct tag_before *before, struct error *err)
+static int keep_old(struct registry *registry, const struct tag *tag, struct error *err)
 {
-    if (!before->there || registry->options.no_backup)
+    char kept[TAG_SIZE_MAX + 1];
+    if (registry->options.no_backup)
         return 0;
-    char *name = registry->store.backup, text[DIGEST_TEXT_SIZE];
-    digest_print(&before->digest, text);
-    if (backup_name(registry->options.backup_tag, before->tag, registry->repository,
-                    &before->digest, name, err) < 0)
+    if (tag_keep(tag, registry->options.backup_tag, kept, err) < 0)
         return -1;
-    struct digest found;
-    int there = remote_manifest_find(&registry->remote, name, &found, err);
-    if (there < 0)
-        return -1;
-    if (there == 1)
-        return digest_equal(&found, &before->digest)
-                   ? 0
-                   : error_set(err, ERROR_EXISTS,
-                               "%s: the tag %s, which was to keep what %s leads to now, leads to "
-                               "something else; choose another with --backup-tag",
-                               registry->text, name, before->tag);
-    AUTO(bytes_done) struct bytes raw;
-    bytes_init(&raw, MANIFEST_SIZE_MAX);
-    if (remote_manifest_get(&registry->remote, text, &raw, &found, err) < 0)
-        return -1;
-    return manifest_put(registry, name, &raw, err);
+    /* of several the first tag's is told, and a further one that is new takes it from nobody */
+    if (registry->store.backup[0] == '\0')
+        memcpy(registry->store.backup, kept, sizeof kept);
+    return 0;
 }
 
 static int tag_all(struct registry *registry, const struct bytes *raw, const struct digest *digest,
@@ -222,14 +174,14 @@ static int tag_all(struct registry *registry, const struct bytes *raw, const str
 {
     /* all are looked at before the first is moved; the first, which users know, moves last */
     for (size_t i = 0; i < registry->before_count; i++) {
-        int there = tag_check(registry, &registry->before[i], digest, err);
+        int there = check_again(registry, &registry->before[i], digest, err);
         if (there < 0 || (there == 0 && keep_old(registry, &registry->before[i], err) < 0))
             return -1;
     }
     for (size_t i = registry->before_count; i-- > 0;) {
-        const struct tag_before *before = &registry->before[i];
-        int there = tag_check(registry, before, digest, err);
-        if (there < 0 || (there == 0 && manifest_put(registry, before->tag, raw, err) < 0))
+        const struct tag *tag = &registry->before[i];
+        int there = check_again(registry, tag, digest, err);
+        if (there < 0 || (there == 0 && tag_put(tag->remote, tag->name, raw, err) < 0))
             return -1;
     }
     return 0;

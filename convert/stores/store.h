@@ -50,6 +50,9 @@ struct store_options {
     bool replace;                    /* destination: what is there may be replaced */
     struct network *network;         /* registries and archives: needed; others: NULL will do */
     const struct network_side *side; /* registries */
+    /* registries, source: NULL: the network's; else these, which may be none */
+    const struct mirror *mirrors;
+    size_t mirror_count;
     /* registries, destination: */
     const char
         *mount_from[2];      /* repositories of the same registry that may have blobs; NULL: none */

@@ -7,7 +7,9 @@
 #define FIX_REFILL                                                                                 \
     "copy the image again from where it came from, or `tartconv repair --refill IMAGE` with an "   \
     "image that has this blob"
-#define FIX_ORDER "`tartconv repair` tries other orders of the layers"
+#define FIX_ORDER                                                                                  \
+    "`tartconv repair` tries other orders of the layers; where none fits, `tartconv convert "      \
+    "--salvage` writes what can be had"
 #define FIX_ENCODED                                                                                \
     "the layer was made wrong: push the image again, or `tartconv repair --refill IMAGE`"
 

@@ -83,9 +83,10 @@ static int check_vm_config(const struct facts *facts, struct vm_config *ret, boo
         return -1;
     }
     if (member != NULL)
-        error_set(&invalid, ERROR_CONFIG_INVALID, "its member %s is absent or wrong", member);
-    return findings_add(findings, "config-invalid", SEVERITY_DAMAGE, where, FIX_CONFIG, err,
-                        "config.v1: %s", invalid.text);
+        error_set(&invalid, ERROR_CONFIG_INVALID, "config.v1: its member %s is absent or wrong",
+                  member);
+    return findings_add(findings, "config-invalid", SEVERITY_DAMAGE, where, FIX_CONFIG, err, "%s",
+                        invalid.text);
 }
 
 /* Tart attaches the disk as config.v1 says; a wrong word there and the VM does not start. */

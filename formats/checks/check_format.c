@@ -12,8 +12,9 @@ static int report_no_image(const struct error *reason, struct findings *findings
     else if (reason->class == ERROR_DISK_EMPTY)
         fix = "push the image again from a VM that works: there is no disk in this one";
     else if (reason->class == ERROR_NOT_TART)
-        return findings_add(findings, "not-tart", SEVERITY_OBSTACLE, NO_PLACE, "", err, "%s",
-                            reason->text);
+        return findings_add(findings, "not-tart", SEVERITY_OBSTACLE, NO_PLACE,
+                            "perhaps another tag is meant: `skopeo inspect` tells what this is",
+                            err, "%s", reason->text);
     else if (reason->class == ERROR_ANNOTATION && reason->where.layer >= 0)
         return 0; /* check_annotations.c says it of every layer */
     return report_error(reason, fix, findings, err);

@@ -5,12 +5,11 @@
 
 #include <inttypes.h>
 
-#define FIX_FRONT                                                                                  \
-    "`tartconv repair` tries other orders of the layers; if they are right, repair the table in "  \
-    "the guest (sgdisk, diskutil repairDisk)"
-#define FIX_END                                                                                    \
-    "`tartconv repair` tries other orders of the layers; if they are right, repair the backup in " \
-    "the guest (sgdisk -e, diskutil repairDisk)"
+#define FIX_ORDER "`tartconv repair` tries other orders of the layers; if they are right, "
+#define FIX_FRONT "repair the table in the guest (sgdisk, diskutil repairDisk)"
+#define FIX_END   "repair the backup in the guest (sgdisk -e, diskutil repairDisk)"
+
+/* (A disk without a manifest has no layers that could be put in order.) */
 
 /* Larger than any, where it is not known. */
 static bool disk_size_known(const struct facts *facts, uint64_t *ret)
@@ -30,7 +29,7 @@ static int check_front(const struct facts *facts, const struct gpt *gpt, struct 
 {
     if (gpt->primary == GPT_DAMAGED)
         return findings_add(findings, "gpt-primary", SEVERITY_DAMAGE, at_disk(gpt->sector_size),
-                            FIX_FRONT, err,
+                            facts->manifest != NULL ? FIX_ORDER FIX_FRONT : FIX_FRONT, err,
                             "the partition table at the disk's start is damaged: %s", gpt->why);
     if (gpt->primary != GPT_ABSENT)
         return 0;
@@ -38,7 +37,7 @@ static int check_front(const struct facts *facts, const struct gpt *gpt, struct 
         return findings_add(
             findings, "gpt-primary", SEVERITY_DAMAGE,
             (struct error_place){(int64_t)facts->table_layer, -1, (int64_t)facts->table_offset},
-            FIX_FRONT, err,
+            FIX_ORDER FIX_FRONT, err,
             "layer %zu begins with this disk's partition table and is not the "
             "first: the layers are out of order",
             facts->table_layer);
@@ -50,8 +49,8 @@ static int check_front(const struct facts *facts, const struct gpt *gpt, struct 
                         "the disk has no GUID partition table to check it against");
 }
 
-static int check_end(const struct gpt *gpt, uint64_t disk_size, struct findings *findings,
-                     struct error *err)
+static int check_end(const struct facts *facts, const struct gpt *gpt, uint64_t disk_size,
+                     struct findings *findings, struct error *err)
 {
     if (gpt->disk_size > disk_size)
         return findings_add(findings, "gpt-short", SEVERITY_DAMAGE, at_disk(disk_size),
@@ -63,7 +62,8 @@ static int check_end(const struct gpt *gpt, uint64_t disk_size, struct findings 
     if (gpt->primary != GPT_ABSENT && gpt->backup == GPT_DAMAGED &&
         findings_add(findings, "gpt-backup", SEVERITY_DAMAGE,
                      gpt->disk_size > 0 ? at_disk(gpt->disk_size - gpt->sector_size) : NO_PLACE,
-                     FIX_END, err, "the partition table's backup at the disk's end is damaged: %s",
+                     facts->manifest != NULL ? FIX_ORDER FIX_END : FIX_END, err,
+                     "the partition table's backup at the disk's end is damaged: %s",
                      gpt->backup_why) < 0)
         return -1;
     if (gpt->disk_size == 0 || disk_size - gpt->disk_size < gpt->sector_size)
@@ -87,5 +87,5 @@ int check_gpt(const struct facts *facts, struct findings *findings, struct error
     gpt_read(facts->head, facts->head_size, facts->tail, facts->tail_size, disk_size, &gpt);
     if (check_front(facts, &gpt, findings, err) < 0)
         return -1;
-    return !known ? 0 : check_end(&gpt, disk_size, findings, err);
+    return !known ? 0 : check_end(facts, &gpt, disk_size, findings, err);
 }

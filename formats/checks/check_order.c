@@ -1,11 +1,14 @@
 /* check_order.c: whether the layers stand in the disk's order, as far as the manifest itself can
  * tell: our offsets, Tart's digest of the whole disk, and the one short layer that belongs at the
- * end. What the disk says of itself is check_gpt.c's matter. */
+ * end; and, as far as its blocks prove it, by the disk. Its ends are check_gpt.c's matter. */
 #include "formats/checks/check.h"
 
 #include <inttypes.h>
 
 #define FIX_REPAIR "`tartconv repair` puts the layers in order"
+#define FIX_PLACES                                                                                 \
+    "`tartconv repair` puts the layers in order where all of it is proved, or by a sibling with "  \
+    "--reference IMAGE"
 
 static const struct descriptor *descriptor_of(const struct tart_image *image, size_t layer)
 {
@@ -62,6 +65,24 @@ static int check_disk_digest(const struct facts *facts, struct findings *finding
                         "the disk's digest is %s, layer %zu says %s", found, layer, text);
 }
 
+/* A proved place is one that several blocks state under their checksums, and none contradicts; what
+ * is only likely may be chance, and is no damage. */
+static int check_places(const struct facts *facts, struct findings *findings, struct error *err)
+{
+    for (size_t i = 0; i < facts->misplaced_count; i++) {
+        const struct misplaced *one = &facts->misplaced[i];
+        struct error_place where = {(int64_t)one->layer, -1, (int64_t)one->offset};
+        if (findings_add(findings, one->proved ? "disk-order" : "order-doubtful",
+                         one->proved ? SEVERITY_DAMAGE : SEVERITY_NOTE, where, FIX_PLACES, err,
+                         "layer %zu is at disk byte %" PRIu64 " and %s at %" PRIu64
+                         ", by what the disk says of itself: %s",
+                         one->layer, one->offset, one->proved ? "belongs" : "may belong",
+                         one->place, one->why) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int check_order(const struct facts *facts, struct findings *findings, struct error *err)
 {
     if (facts->image == NULL || facts->image->disk.layer_count == 0)
@@ -74,5 +95,7 @@ int check_order(const struct facts *facts, struct findings *findings, struct err
                check_short_layer(facts->image, findings, err) < 0) {
         return -1;
     }
+    if (check_places(facts, findings, err) < 0)
+        return -1;
     return check_disk_digest(facts, findings, err);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define FIX_REPAIR "`tartconv repair` writes the manifest anew"
+#define FIX_COPY   "take another copy of the image"
 
 /* A manifest of which only the layers are looked at. */
 struct copy {
@@ -93,13 +94,27 @@ static bool no_tart_can_pull(const struct tart_image *image)
     return false;
 }
 
+/* What is lost, stacked, or of two disks cannot be written anew. */
+static const char *fix_of(const struct facts *facts)
+{
+    const struct tart_image *image = facts->image;
+    if (image == NULL)
+        return facts->image_error.class == ERROR_DISK_MIXED ||
+                       facts->image_error.class == ERROR_DISK_EMPTY
+                   ? FIX_COPY
+                   : FIX_REPAIR;
+    return image->stacked || image->config_count == 0 || image->nvram_count == 0 ? FIX_COPY
+                                                                                 : FIX_REPAIR;
+}
+
 static int report(const struct facts *facts, const struct error *broken, struct findings *findings,
                   struct error *err)
 {
+    const char *fix = fix_of(facts);
     if (no_tart_can_pull(facts->image))
-        return report_error(broken, FIX_REPAIR, findings, err);
-    return findings_add(findings, "manifest-rules", SEVERITY_OBSTACLE, broken->where, FIX_REPAIR,
-                        err, "%s", broken->text);
+        return report_error(broken, fix, findings, err);
+    return findings_add(findings, "manifest-rules", SEVERITY_OBSTACLE, broken->where, fix, err,
+                        "%s", broken->text);
 }
 
 int check_rules(const struct facts *facts, struct findings *findings, struct error *err)

@@ -25,6 +25,13 @@ struct blob_fact {
 
 struct chain_result; /* formats/chain.h */
 
+struct misplaced {
+    size_t layer;           /* index into the manifest's layers */
+    uint64_t offset, place; /* on the disk: where it is, and where it belongs */
+    bool proved;            /* else it is only likely */
+    char why[200];          /* a phrase */
+};
+
 struct facts {
     const struct manifest *manifest; /* NULL for vm: and raw: */
     const struct tart_image *image;  /* NULL where tart_image_read failed: image_error says why */
@@ -55,6 +62,8 @@ struct facts {
      * exactly this size: its index in the manifest, 0: none; and where on the disk it is. */
     size_t table_layer;
     uint64_t table_offset;
+    const struct misplaced *misplaced; /* by what the disk says of itself: place.h */
+    size_t misplaced_count;
 };
 
 struct check {

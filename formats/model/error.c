@@ -73,6 +73,15 @@ int error_wrap(struct error *err, const char *format, ...)
     return -1;
 }
 
+int error_hint(struct error *err, const char *hint)
+{
+    char inner[sizeof err->text];
+    memcpy(inner, err->text, sizeof inner);
+    int room = (int)(sizeof err->text - strlen(hint) - sizeof "; ");
+    snprintf(err->text, sizeof err->text, "%.*s; %s", room, inner, hint);
+    return -1;
+}
+
 const char *error_class_name(enum error_class class)
 {
     return rows[class].name;

@@ -31,6 +31,7 @@
     X(ERROR_NOT_TART, "not-tart", 63)                                                              \
     X(ERROR_FOREIGN_LAYER, "foreign-layer", 63)                                                    \
     X(ERROR_STACKED, "stacked", 63)                                                                \
+    X(ERROR_CATALOGUE_REFUSED, "catalogue-refused", 63)                                            \
     X(ERROR_REPOSITORY_MISSING, "repository-missing", 66)                                          \
     /* damage: the image itself is wrong */                                                        \
     X(ERROR_LAYOUT_INVALID, "layout-invalid", 2)                                                   \
@@ -80,6 +81,8 @@
     X(ERROR_REGISTRY, "registry", 76)                                                              \
     X(ERROR_CREDENTIALS, "credentials", 77)                                                        \
     X(ERROR_SETTINGS, "settings", 78)                                                              \
+    X(ERROR_LOG_INVALID, "log-invalid", 78)                                                        \
+    X(ERROR_PLAN_INVALID, "plan-invalid", 78)                                                      \
     X(ERROR_INTERRUPTED, "interrupted", 130)
 
 enum error_class {
@@ -124,6 +127,9 @@ int error_memory(struct error *err);
 
 /* Puts "format: " before the text; class and place stay. Returns -1. */
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts "; hint" behind the text, which gives way to it; class and place stay. Returns -1. */
+int error_hint(struct error *err, const char *hint);
 
 /* "stream-block" and the like; the exit status that the class stands for. Any enumerator is valid.
  */

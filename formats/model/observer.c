@@ -40,3 +40,17 @@ void observe_detail(const struct observer *observer, const char *format, ...)
         tell(observer->detail, observer->context, format, args);
     va_end(args);
 }
+
+void observe_chunk(const struct observer *observer, const struct chunk_told *chunk)
+{
+    if (observer != NULL && observer->chunk != NULL)
+        observer->chunk(observer->context, chunk);
+}
+
+const char *chunk_how_name(enum chunk_how how)
+{
+    static const char *const names[] = {
+        [CHUNK_ZERO] = "zero",     [CHUNK_CARRIED] = "carried", [CHUNK_ENCODED] = "encoded",
+        [CHUNK_REUSED] = "reused", [CHUNK_COPIED] = "copied",   [CHUNK_DAMAGED] = "damaged"};
+    return names[how];
+}

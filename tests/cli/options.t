@@ -41,7 +41,7 @@ helps() {
         }
     done <"$work/helped"
 }
-for command in convert inspect verify compare; do
+for command in convert inspect verify compare scan; do
     ok "prints help for $command, which its manual pages agree with" helps $command tartconv.1 tartconv-$command.1
 done
 ok 'prints help for login' run 0 login --help

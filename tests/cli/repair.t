@@ -268,6 +268,13 @@ if command -v mke2fs >/dev/null && command -v sfdisk >/dev/null; then
     ok 'a sound disk with files' mended linux
     ok '... is found sound' says 'nothing to repair'
     edit base linux files layers 0,1,2,4,3,5,6,7,8,9
+    ok '... verify has no doubt of it' run 0 verify oci:base:linux
+    ok '... at all' sh -c '! grep -q order- "$@"' sh "$work/out" "$work/err"
+    edit base linux tables layers 0,2,1,3,4,5,6,7,8,9
+    ok 'verify sees a layer that states its place' run 2 verify oci:base:tables
+    ok '... proved' says 'damage: disk-order (layer 2, disk byte 4194304): layer 2 is at disk byte 4194304 and belongs at 0'
+    ok 'verify tells a layer that is likely elsewhere' run 0 verify oci:base:files
+    ok '... as a note' says 'note: order-doubtful'
     ok 'layers inside of a disk scrambled: by ends of files, which prove nothing' kept 2 order-unknown files
     ok '... is told' says 'ends of files'
     ok '... where likely will do' mended files --accept-likely

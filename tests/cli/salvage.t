@@ -57,6 +57,12 @@ ok '... and told in the document' says '"salvage":{"missing":'
 ok '... and beside' says 'oci:saved:a is not whole: missing '
 ok '... the layer by name' says 'layer 4 is damaged'
 cp "$work/out" document
+ok '... verify finds it sound' run 0 verify oci:saved:a
+ok '... and says so, too' found salvaged
+ok '... and inspect' run 0 inspect oci:saved:a
+ok '... in words' says 'salvaged, not whole: missing '
+ok 'what stops names what tells more' run 2 convert oci:flipped:v1 oci:new
+ok '... by name' says '; `tartconv verify` tells what to do'
 ok 'into a disk file' run 3 convert --salvage --format json oci:flipped:v1 raw:saved.raw
 ok '... which is what was, where nothing is told' like_before saved.raw
 ok '... and at its end' equal_end saved.raw 65536

@@ -97,6 +97,7 @@ ok '... stays where it is' is new "$old"
 # --- further tags ---
 fresh
 ok '--tag' convert 0 --replace --tag second --tag third
+ok '... tells where the old image is, though the further ones are new' says "\"backup_tag\":\"new-before-$old8\""
 for tag in new second third; do
     ok "... $tag" is $tag "$wanted"
 done

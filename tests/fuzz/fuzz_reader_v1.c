@@ -50,7 +50,10 @@ static void check_resume(const struct disk *disk, struct memory_store *store, st
     struct error err = ERROR_INIT;
     struct bytes printed;
     bytes_init(&printed, CHECKPOINT_SIZE_MAX);
-    struct reader_options options = {&printed, keep_place, place_before, place_load};
+    struct reader_options options = {.context = &printed,
+                                     .matched = keep_place,
+                                     .checkpoint_before = place_before,
+                                     .checkpoint_load = place_load};
     struct reader *reader;
     has_place = false;
     require(reader_open_with(disk, &store->blobs, &options, &reader, &err) == 0);

@@ -151,14 +151,15 @@ static void assert_resumes(const size_t *cuts, size_t count, uint64_t limit, str
     struct error err = ERROR_INIT;
     struct disk disk = cut_disk(cuts, count);
     *places = (struct places){.count = 0};
-    struct reader_options options = {places, note_matched, NULL, NULL};
+    struct reader_options options = {.context = places, .matched = note_matched};
     struct reader *reader;
     struct decoding whole, rest;
     assert_good(reader_open_with(&disk, &store.blobs, &options, &reader, &err), &err);
     assert_good(read_all(reader, limit, &whole, &err), &err);
     assert_int_equal(places->last, SIZE);
     reader_close(reader);
-    options = (struct reader_options){places, NULL, place_before, place_load};
+    options = (struct reader_options){
+        .context = places, .checkpoint_before = place_before, .checkpoint_load = place_load};
     assert_good(reader_open_with(&disk, &store.blobs, &options, &reader, &err), &err);
     for (size_t i = places->count; i-- > 0;) {
         uint64_t at = places->at[i];
@@ -229,7 +230,7 @@ static struct disk one_place(struct places *places)
     const size_t cuts[] = {starts[2] + 3, starts[5] + 9};
     struct disk disk = cut_disk(cuts, 2);
     *places = (struct places){.count = 0};
-    struct reader_options options = {places, note_matched, NULL, NULL};
+    struct reader_options options = {.context = places, .matched = note_matched};
     struct reader *reader;
     struct decoding whole;
     assert_good(reader_open_with(&disk, &store.blobs, &options, &reader, &err), &err);
@@ -247,7 +248,8 @@ static void test_errors(void **state)
     struct places places;
     struct disk disk = one_place(&places);
     struct stored_blob *row = store_find(&store, &disk.layers[2].blob);
-    struct reader_options options = {&places, NULL, place_before, place_load};
+    struct reader_options options = {
+        .context = &places, .checkpoint_before = place_before, .checkpoint_load = place_load};
     for (size_t i = 0; i < 2; i++) {
         struct error errors[2] = {ERROR_INIT, ERROR_INIT};
         size_t flip = i == 0 ? 0 : starts[6] - starts[5] - 9;
@@ -280,7 +282,8 @@ static void test_damage(void **state)
     (void)state;
     struct places places;
     struct disk disk = one_place(&places);
-    struct reader_options options = {&places, NULL, place_before, place_load};
+    struct reader_options options = {
+        .context = &places, .checkpoint_before = place_before, .checkpoint_load = place_load};
     struct checkpoint *checkpoint = malloc(sizeof *checkpoint);
     assert_non_null(checkpoint);
     struct bytes *printed = &places.printed[1];

@@ -371,6 +371,26 @@ static void test_offsets(void **state)
     scene_close(scene);
 }
 
+static void test_misplaced(void **state)
+{
+    (void)state;
+    const struct misplaced proved = {1, 0, 4096, true, "blocks of ext4 inodes: 9"};
+    const struct misplaced likely = {2, 4096, 0, false, "ends of files: 3"};
+    struct scene *scene = scene_open(SIZED(12288, CONFIG "," V2(4096) "," V2(8192) "," NVRAM));
+    scene->facts.misplaced = &likely;
+    scene->facts.misplaced_count = 1;
+    expect(scene, "note:order-doubtful");
+    expect_place(scene, "order-doubtful", 2, -1, 4096);
+    scene_close(scene);
+    scene = scene_open(SIZED(12288, CONFIG "," V2(4096) "," V2(8192) "," NVRAM));
+    scene->facts.misplaced = &proved;
+    scene->facts.misplaced_count = 1;
+    expect(scene, "damage:disk-order");
+    expect_place(scene, "disk-order", 1, -1, 0);
+    expect_pull(scene, "", "", "damaged: ");
+    scene_close(scene);
+}
+
 static void test_short_layer_inside(void **state)
 {
     (void)state;
@@ -458,6 +478,7 @@ int main(void)
         cmocka_unit_test(test_total),
         cmocka_unit_test(test_v1_layers_of_another_size),
         cmocka_unit_test(test_offsets),
+        cmocka_unit_test(test_misplaced),
         cmocka_unit_test(test_short_layer_inside),
         cmocka_unit_test(test_disk_digest),
         cmocka_unit_test(test_layer_order),

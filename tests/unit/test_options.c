@@ -17,8 +17,11 @@ static const struct command verify_command = {
     .name = "verify", .bit = FOR_VERIFY, .operands = "REF", .operand_count = 1};
 static const struct command compare_command = {
     .name = "compare", .bit = FOR_COMPARE, .operands = "A B", .operand_count = 2};
-static const struct command login_command = {
-    .name = "login", .bit = FOR_LOGIN, .operands = "HOST", .operand_count = 1, .takes_host = true};
+static const struct command login_command = {.name = "login",
+                                             .bit = FOR_LOGIN,
+                                             .operands = "HOST",
+                                             .operand_count = 1,
+                                             .takes = OPERAND_HOST};
 
 #define ARGUMENTS_MAX 32
 

@@ -47,7 +47,7 @@ static struct walls walls_of(const struct disk *disk)
 {
     struct error err = ERROR_INIT;
     struct walls walls = {.count = 0};
-    struct reader_options options = {&walls, note_wall, NULL, NULL};
+    struct reader_options options = {.context = &walls, .matched = note_wall};
     struct reader *reader;
     struct bytes read;
     assert_good(reader_open_with(disk, &store.blobs, &options, &reader, &err), &err);

@@ -201,8 +201,11 @@ static const struct command convert_command = {
     .name = "convert", .bit = FOR_CONVERT, .operands = "SRC DST", .operand_count = 2};
 static const struct command compare_command = {
     .name = "compare", .bit = FOR_COMPARE, .operands = "A B", .operand_count = 2};
-static const struct command login_command = {
-    .name = "login", .bit = FOR_LOGIN, .operands = "HOST", .operand_count = 1, .takes_host = true};
+static const struct command login_command = {.name = "login",
+                                             .bit = FOR_LOGIN,
+                                             .operands = "HOST",
+                                             .operand_count = 1,
+                                             .takes = OPERAND_HOST};
 
 static void apply(const struct command *command, const char *const *arguments,
                   struct settings *settings, struct options *options)

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "convert/cli/size.h"
-#include "convert/cli/values.h"
+#include "convert/input/size.h"
+#include "convert/input/values.h"
 
 static void assert_size(const char *text, uint64_t wanted)
 {
