@@ -70,7 +70,8 @@ static int quick_blobs(struct look *look, struct error *err)
         return look_blobs(look, err);
     if (image_disk(&look->image) != NULL && chain_room(look, err) < 0)
         return -1;
-    return lanes_run(QUICK_LANES, manifest->layer_count + 1, quick_work, look, err);
+    return lanes_run(look->run->threads > 1 ? QUICK_LANES : 1, manifest->layer_count + 1,
+                     quick_work, look, err);
 }
 
 /* --- the disk's ends --- */
