@@ -2,7 +2,9 @@
  * disk's. */
 #include "tests/unit/salvage_disks.h"
 
-#ifndef ROUNDS
+#if !defined ROUNDS && defined __SANITIZE_ADDRESS__
+#define ROUNDS 1
+#elif !defined ROUNDS
 #define ROUNDS 3 /* of 770 cases each */
 #endif
 
