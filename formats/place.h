@@ -47,7 +47,6 @@ struct place_scan *place_scan_free(struct place_scan *scan); /* takes NULL; retu
 void place_scan_free_auto(struct place_scan **scan);
 
 struct place_facts *place_facts_free(struct place_facts *facts); /* takes NULL; returns NULL */
-void place_facts_free_auto(struct place_facts **facts);
 /* Whether every byte of the chunk is zero. */
 bool place_facts_zero(const struct place_facts *facts);
 

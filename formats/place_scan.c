@@ -59,11 +59,6 @@ struct place_facts *place_facts_free(struct place_facts *facts)
     return NULL;
 }
 
-void place_facts_free_auto(struct place_facts **facts)
-{
-    *facts = place_facts_free(*facts);
-}
-
 bool place_facts_zero(const struct place_facts *facts)
 {
     return facts->zero;

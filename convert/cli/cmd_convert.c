@@ -127,16 +127,10 @@ int check_destination(const struct options *options, struct error *err)
 /* --- what is told --------------------------------------------------------------------------------
  */
 
-static const char *const method_names[] = {
-    [METHOD_COPIED] = "copied",
-    [METHOD_REWRITTEN] = "rewritten",
-    [METHOD_CONVERTED] = "converted",
-};
-
 /* "copied, not decoded" */
 static void method_print(const struct conversion *conversion, char ret[48])
 {
-    snprintf(ret, 48, "%s, %s", method_names[conversion->method],
+    snprintf(ret, 48, "%s, %s", convert_method_name(conversion->method),
              conversion->decoded ? "decoded" : "not decoded");
     if (conversion->method == METHOD_CONVERTED)
         snprintf(ret, 48, "converted");
@@ -166,7 +160,7 @@ static int tell_json(const struct options *options, const struct conversion *con
     put_text(&document, destination, "reference", options->references[1].text);
     put_digest(&document, destination, "digest", proof->has_destination, &proof->destination);
     put_bool(&document, NULL, "dry_run", dry);
-    put_text(&document, NULL, "method", method_names[conversion->method]);
+    put_text(&document, NULL, "method", convert_method_name(conversion->method));
     put_bool(&document, NULL, "decoded", conversion->decoded);
     put_uint(&document, NULL, "disk_size", proof->disk_size > 0, proof->disk_size);
     put_digest(&document, NULL, "disk_digest", proof->has_disk_digest, &proof->disk_digest);

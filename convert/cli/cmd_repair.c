@@ -53,9 +53,6 @@ static int tell_json(const struct options *options, const struct repaired *repai
                      struct bytes *out, struct error *err)
 {
     const struct proof *proof = &repaired->conversion.proof;
-    static const char *const methods[] = {[METHOD_COPIED] = "copied",
-                                          [METHOD_REWRITTEN] = "rewritten",
-                                          [METHOD_CONVERTED] = "converted"};
     struct document document;
     document_begin(&document, "repair");
     struct json *source = put_object(&document, NULL, "source");
@@ -66,7 +63,7 @@ static int tell_json(const struct options *options, const struct repaired *repai
     put_digest(&document, destination, "digest", proof->has_destination, &proof->destination);
     put_bool(&document, NULL, "dry_run", options->convert.dry_run);
     put_bool(&document, NULL, "sound", repaired->sound);
-    put_text(&document, NULL, "method", methods[repaired->conversion.method]);
+    put_text(&document, NULL, "method", convert_method_name(repaired->conversion.method));
     put_uint(&document, NULL, "disk_size", proof->disk_size > 0, proof->disk_size);
     put_findings(&document, &repaired->findings);
     put_actions(&document, &repaired->actions);

@@ -7,9 +7,6 @@
 #include "convert/output/document.h"
 #include "formats/model/auto.h"
 
-/* Some do not qualify, or failed. */
-#define STATUS_NOT_ALL 3
-
 static const char *const status_names[] = {
     [RETIRE_DONE] = "deleted", [RETIRE_WOULD] = "would",   [RETIRE_ALREADY] = "gone",
     [RETIRE_LEFT] = "left",    [RETIRE_FAILED] = "failed",

@@ -7,9 +7,6 @@
 #include "convert/output/document.h"
 #include "formats/model/auto.h"
 
-/* Some were left as they are, or failed. */
-#define STATUS_NOT_ALL 3
-
 static const char *const status_names[] = {
     [MOVE_DONE] = "done", [MOVE_ALREADY] = "already", [MOVE_WOULD] = "would",
     [MOVE_LEFT] = "left", [MOVE_FAILED] = "failed",

@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Some images have failed, or something of another's is there. */
-#define STATUS_NOT_ALL 3
-
 /* --- check: what is told -------------------------------------------------------------------------
  */
 

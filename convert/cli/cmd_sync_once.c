@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Some images have failed, were left or not begun. */
-#define STATUS_NOT_ALL 3
 /* and its number, as shells have it */
 #define STATUS_SIGNAL 128
 

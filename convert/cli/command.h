@@ -12,6 +12,10 @@
 typedef int command_run(const struct options *options, struct run *run, struct bytes *out,
                         struct error *err);
 
+/* Exit status of what works on many images: some were left as they are, have failed or were not
+ * begun. */
+#define STATUS_NOT_ALL 3
+
 struct command {
     const char *name;
     enum command_bit bit;

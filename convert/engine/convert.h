@@ -75,6 +75,8 @@ enum convert_method {
     METHOD_REWRITTEN, /* blobs as they are under a new manifest */
     METHOD_CONVERTED, /* at least one layer was made */
 };
+const char *
+convert_method_name(enum convert_method method); /* "copied", "rewritten", "converted" */
 
 /* With normalise: how normal form came about. */
 enum convert_normal {

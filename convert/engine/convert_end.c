@@ -81,6 +81,14 @@ int convert_read_back(struct job *job, const struct conversion *conversion, stru
     return error_wrap(err, "reading back what was written");
 }
 
+const char *convert_method_name(enum convert_method method)
+{
+    static const char *const names[] = {[METHOD_COPIED] = "copied",
+                                        [METHOD_REWRITTEN] = "rewritten",
+                                        [METHOD_CONVERTED] = "converted"};
+    return names[method];
+}
+
 void convert_fill_summary(const struct job *job, struct conversion *ret)
 {
     bool rewritten = ret->method == METHOD_REWRITTEN; /* from the beginning: V1 */

@@ -9,7 +9,7 @@
  * With `copy_to`, every byte that is given out is also written to an output of that sink, which is
  * committed when the blob's end matched: so a layer is copied by reading it, decoded or not.
  *
- * Owner: feed_done after all its blobs are closed. Threads: blobs_open from several threads. */
+ * Owner: a plain value, which must outlive its blobs. Threads: blobs_open from several threads. */
 #ifndef CONVERT_ENGINE_FEED_H
 #define CONVERT_ENGINE_FEED_H
 

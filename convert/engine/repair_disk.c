@@ -9,8 +9,9 @@
 
 #include <string.h>
 
-int repair_disk(const struct repair *repair, const size_t *order, struct disk *ret,
-                struct error *err)
+/* As the layers in that order make it up; to be ended with disk_done. Lengths are known. */
+static int disk_in_order(const struct repair *repair, const size_t *order, struct disk *ret,
+                         struct error *err)
 {
     *ret = (struct disk){.format = DISK_V2, .has_size = true};
     ret->layers = calloc(repair->layer_count + 1, sizeof *ret->layers);
@@ -88,7 +89,7 @@ static void table_find(struct repair *repair, const size_t *order, const struct 
 int repair_read_ends(struct repair *repair, const size_t *order, struct error *err)
 {
     AUTO(disk_done) struct disk disk;
-    if (repair_disk(repair, order, &disk, err) < 0)
+    if (disk_in_order(repair, order, &disk, err) < 0)
         return -1;
     table_find(repair, order, &disk);
     repair->end_size = disk.size < GPT_HEAD_SIZE ? (size_t)disk.size : GPT_HEAD_SIZE;
@@ -130,7 +131,7 @@ int repair_disk_digest(struct repair *repair, const size_t *order, struct digest
 {
     AUTO(disk_done) struct disk disk;
     AUTO(hasher_done) struct hasher hasher = {.context = NULL};
-    if (repair_disk(repair, order, &disk, err) < 0 || hasher_init(&hasher, err) < 0)
+    if (disk_in_order(repair, order, &disk, err) < 0 || hasher_init(&hasher, err) < 0)
         return -1;
     struct pass_chunk chunk = {.length = disk.size};
     struct pass pass = {.run = repair->run,
@@ -218,7 +219,7 @@ int repair_scan_places(struct repair *repair, struct error *err)
     AUTO(disk_done) struct disk disk;
     AUTO_FREE struct pass_chunk *chunks = calloc(repair->layer_count + 1, sizeof *chunks);
     AUTO_FREE size_t *layers = calloc(repair->layer_count + 1, sizeof *layers);
-    if (repair_disk(repair, NULL, &disk, err) < 0)
+    if (disk_in_order(repair, NULL, &disk, err) < 0)
         return -1;
     if (chunks == NULL || layers == NULL)
         return error_memory(err);

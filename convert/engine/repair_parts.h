@@ -122,9 +122,6 @@ int repair_look_small(struct repair *repair, struct repair_small *small, struct 
 
 /* --- repair_disk.c: V2: the disk as the layers make it up --- */
 
-/* As the layers in that order make it up; to be ended with disk_done. Lengths are known. */
-int repair_disk(const struct repair *repair, const size_t *order, struct disk *ret,
-                struct error *err);
 /* The disk's two ends, into head and tail; and where its partition table is, if not first. */
 int repair_read_ends(struct repair *repair, const size_t *order, struct error *err);
 /* Of all of it. */
@@ -150,8 +147,6 @@ int repair_check_refilled(struct repair *repair, struct error *err);
 
 /* V2: a size that the manifest has otherwise must be proved by the disk. */
 int repair_check_size(const struct repair *repair, struct error *err);
-/* V1: all of the disk in that order: its size, and head and tail. */
-int repair_decode_v1(struct repair *repair, uint64_t *ret, struct error *err);
 /* The same; the size must be what the manifest says, if it says one. */
 int repair_hold_size_v1(struct repair *repair, struct error *err);
 /* The same, but a partition table proves a size, too, which is then written anew. Where layers were

@@ -187,33 +187,43 @@ static int encode(struct repair *repair, const struct disk *disk, struct blobs *
     return status;
 }
 
+/* Whether another image's disk has that content there: 1, 0, -1. Its disk is measured into
+ * *ret_disk, which shares the image's layers. */
+static int has_content_at(struct repair *repair, const struct repair_helper *helper,
+                          const struct digest *content, struct pass_chunk *chunk,
+                          struct disk *ret_disk, struct error *err)
+{
+    struct feed feed;
+    feed_init(&feed, helper->image.blobs, NULL, repair->run->threads > 1);
+    if (disk_measure(repair->run, image_disk(&helper->image), &feed.blobs, ret_disk, err) < 0)
+        return -1;
+    if (chunk->length == 0 || chunk->offset > ret_disk->size ||
+        chunk->length > ret_disk->size - chunk->offset)
+        return 0;
+    struct pass pass = {.run = repair->run,
+                        .disk = ret_disk,
+                        .feed = &feed,
+                        .chunks = chunk,
+                        .chunk_count = 1,
+                        .hash_content = true,
+                        .in_order = true};
+    if (pass_run(&pass, err) < 0)
+        return -1;
+    return digest_equal(&chunk->content, content);
+}
+
 /* The piece of disk at the layer's place, if its content is the one that the layer should have. */
 static int content_by_disk(struct repair *repair, size_t index, uint64_t offset,
                            struct repair_helper *helper, struct error *err)
 {
     struct repair_layer *layer = &repair->layers[index];
     struct disk disk;
-    struct feed feed;
     struct blob_id made;
-    feed_init(&feed, helper->image.blobs, NULL, repair->run->threads > 1);
-    if (disk_measure(repair->run, image_disk(&helper->image), &feed.blobs, &disk, err) < 0)
-        return -1;
-    if (layer->stated_length == 0 || offset > disk.size ||
-        layer->stated_length > disk.size - offset)
-        return 0;
     struct pass_chunk chunk = {.offset = offset, .length = layer->stated_length};
     /* looked at before it is encoded, which costs more */
-    struct pass look = {.run = repair->run,
-                        .disk = &disk,
-                        .feed = &feed,
-                        .chunks = &chunk,
-                        .chunk_count = 1,
-                        .hash_content = true,
-                        .in_order = true};
-    if (pass_run(&look, err) < 0)
-        return -1;
-    if (!digest_equal(&chunk.content, &layer->stated_content))
-        return 0;
+    int there = has_content_at(repair, helper, &layer->stated_content, &chunk, &disk, err);
+    if (there <= 0)
+        return there;
     if (encode(repair, &disk, helper->image.blobs, &chunk, &made, err) < 0)
         return -1;
     layer->blob = made;
@@ -310,32 +320,18 @@ static int is_at_place(struct repair *repair, const struct repair_layer *layer, 
                        bool *ret, struct error *err)
 {
     const struct repair_helper *helper = layer->content_of;
-    const struct disk *given = image_disk(&helper->image);
+    struct pass_chunk chunk = {.offset = offset, .length = layer->length};
     struct disk disk;
-    struct feed feed;
     *ret = false;
-    if (given->format == DISK_V2 && tart_check_offsets(helper->image.tart, err) < 0)
+    if (image_disk(&helper->image)->format == DISK_V2 &&
+        tart_check_offsets(helper->image.tart, err) < 0)
         return 0; /* of its places nothing is believed */
     *ret = layer->content_at == offset;
     if (*ret)
         return 0;
-    feed_init(&feed, helper->image.blobs, NULL, repair->run->threads > 1);
-    if (disk_measure(repair->run, given, &feed.blobs, &disk, err) < 0)
-        return -1;
-    if (offset > disk.size || layer->length > disk.size - offset)
-        return 0;
-    struct pass_chunk chunk = {.offset = offset, .length = layer->length};
-    struct pass pass = {.run = repair->run,
-                        .disk = &disk,
-                        .feed = &feed,
-                        .chunks = &chunk,
-                        .chunk_count = 1,
-                        .hash_content = true,
-                        .in_order = true};
-    if (pass_run(&pass, err) < 0)
-        return -1;
-    *ret = digest_equal(&chunk.content, &layer->content);
-    return 0;
+    int there = has_content_at(repair, helper, &layer->content, &chunk, &disk, err);
+    *ret = there == 1;
+    return there < 0 ? -1 : 0;
 }
 
 static int check_place(struct repair *repair, const struct repair_layer *layer, uint64_t offset,

@@ -98,7 +98,8 @@ static int decode(struct repair *repair, const struct disk *disk, struct v1_ends
     return status;
 }
 
-int repair_decode_v1(struct repair *repair, uint64_t *ret, struct error *err)
+/* V1: all of the disk in that order: its size, and head and tail. */
+static int decode_v1(struct repair *repair, uint64_t *ret, struct error *err)
 {
     AUTO(disk_done) struct disk disk = {.format = DISK_V1};
     disk.layers = calloc(repair->order_count + 1, sizeof *disk.layers);
@@ -135,7 +136,7 @@ static int differs(uint64_t size, uint64_t stated, struct error *err)
 int repair_hold_size_v1(struct repair *repair, struct error *err)
 {
     uint64_t size, stated;
-    if (repair_decode_v1(repair, &size, err) < 0)
+    if (decode_v1(repair, &size, err) < 0)
         return -1;
     return !size_is_stated(repair, &stated) || stated == size ? 0 : differs(size, stated, err);
 }
@@ -159,7 +160,7 @@ int repair_prove_size_v1(struct repair *repair, bool layers_left_out, struct err
 {
     uint64_t size, stated;
     struct gpt gpt;
-    if (repair_decode_v1(repair, &size, err) < 0)
+    if (decode_v1(repair, &size, err) < 0)
         return -1;
     bool is_stated = size_is_stated(repair, &stated);
     bool proved = table_proves(repair, size);

@@ -91,9 +91,6 @@ struct convert_watch event_watch(struct event_log *log, const char *name)
 
 static void put_conversion(struct document *members, const struct conversion *conversion)
 {
-    static const char *const methods[] = {[METHOD_COPIED] = "copied",
-                                          [METHOD_REWRITTEN] = "rewritten",
-                                          [METHOD_CONVERTED] = "converted"};
     const struct proof *proof = &conversion->proof;
     if (proof->has_source)
         put_digest(members, NULL, "source_digest", true, &proof->source);
@@ -102,7 +99,7 @@ static void put_conversion(struct document *members, const struct conversion *co
     if (proof->disk_size > 0)
         put_uint(members, NULL, "disk_size", true, proof->disk_size);
     put_digest(members, NULL, "target_digest", proof->has_destination, &proof->destination);
-    put_text(members, NULL, "method", methods[conversion->method]);
+    put_text(members, NULL, "method", convert_method_name(conversion->method));
     put_bool(members, NULL, "decoded", conversion->decoded);
     put_uint(members, NULL, "target_size", conversion->encoded_size > 0, conversion->encoded_size);
     put_uint(members, NULL, "layers_made", true, conversion->layers_made);

@@ -93,11 +93,6 @@ const char *event_log_path(const struct event_log *log)
     return log->path;
 }
 
-const char *event_log_run(const struct event_log *log)
-{
-    return log->run;
-}
-
 /* --- where it lies -------------------------------------------------------------------------------
  */
 

@@ -29,7 +29,6 @@ int event_log_open(const char *path, struct event_log **ret, struct error *err);
 int event_log_default_path(char **ret, struct error *err);
 struct event_log *event_log_close(struct event_log *log); /* takes NULL; returns NULL */
 const char *event_log_path(const struct event_log *log);
-const char *event_log_run(const struct event_log *log); /* 8 hex digits of chance */
 
 /* Appends an event; takes members (an object; NULL: memory ended) over. sync: on the disk when it
  * returns. log NULL: nothing is written, and members are freed. A failure of an observer's event is

@@ -15,7 +15,9 @@ void name_uses_done(struct name_uses *uses)
     *uses = (struct name_uses){.items = NULL};
 }
 
-char *name_canonical(const struct reference *reference, const char *tag)
+/* HOST/REPOSITORY:TAG with the host as batch_host_canonical gives it, to be freed; NULL where
+ * memory ends. */
+static char *name_canonical(const struct reference *reference, const char *tag)
 {
     AUTO_FREE char *host = strdup(reference->host);
     char *name = NULL;

@@ -36,8 +36,4 @@ int name_uses_check(struct name_uses *uses, const struct batch_file *batch, stru
 /* Sets ret[index] for each image whose source another one writes. Puts them into order, too. */
 void name_uses_mark(struct name_uses *uses, bool *ret);
 
-/* HOST/REPOSITORY:TAG with the host as batch_host_canonical gives it, to be freed; NULL where
- * memory ends. */
-char *name_canonical(const struct reference *reference, const char *tag);
-
 #endif

@@ -207,9 +207,3 @@ int patterns_judge(const struct patterns *patterns, const char *name, struct err
         allowed = semver_has(patterns->semver, name);
     return allowed;
 }
-
-bool patterns_mean(const struct patterns *patterns, const char *name)
-{
-    struct error ignored;
-    return patterns_judge(patterns, name, &ignored) == 1;
-}

@@ -37,7 +37,5 @@ int patterns_semver(struct patterns *patterns, const char *text, struct error *e
 
 /* 1, 0, -1 where memory ended, which matching takes. */
 int patterns_judge(const struct patterns *patterns, const char *name, struct error *err);
-/* The same for who cannot be told of the end of memory: false then. */
-bool patterns_mean(const struct patterns *patterns, const char *name);
 
 #endif

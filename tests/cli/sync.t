@@ -6,51 +6,11 @@
 needs docker-registry jq
 "$root/fixtures/make-images" made || exit 1
 cd made || exit 1
-registry plain delete
-registry target delete
-src=$plain_host dst=$target_host
+. "$root/tests/cli/sync.sh"
 
-# put TAG REPOSITORY:TAG [OPTION...]: into the source registry, with no seal of ours.
-put() {
-    put_from=$1 put_to=$2
-    shift 2
-    "$tartconv" convert -q --to same --replace --no-backup "$@" "oci:images:$put_from" "$src/$put_to" >out 2>err
-}
-# delete HOST REPOSITORY TAG: its manifest
-delete() {
-    curl -sS -X DELETE "http://$1/v2/$2/manifests/$(tag_digest "$1" "$2" "$3")"
-}
-tag_digest() {
-    curl -sS -o /dev/null -D - -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$1/v2/$2/manifests/$3" |
-        tr -d '\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p'
-}
 # asked SERVER PATTERN: how many lines of its log
 asked() {
     grep -cE -e "$2" "$work/$1/said"
-}
-batch() {
-    printf '%s\n' "$@" >batch.yaml
-}
-# once STATUS ARGUMENT...: --log log, if nothing else is said
-once() {
-    once_status=$1
-    shift
-    case " $* " in *' --log '*) ;; *) set -- --log log "$@" ;; esac
-    run "$once_status" sync once -v --retry-times 1 --retry-delay 10ms "$@"
-}
-# events FILTER: how many of the log fit it, by jq
-events() {
-    jq -c "select(.event == $1)" log | wc -l
-}
-# image NAME: what the last run logged at its end: STATUS CLASS
-image() {
-    jq -r "select(.event == \"image-end\" and .name == \"$1\") | .status + \" \" + (.error.class // \"-\")" log | tail -n 1
-}
-is() {
-    [ "$1" = "$2" ] || {
-        echo "it is $1, wanted $2"
-        return 1
-    }
 }
 
 # --- 66 images: eight of an era each and their twins, some damaged ---

@@ -4,29 +4,15 @@
 . "$root/tests/cli/servers.sh"
 
 needs docker-registry jq nginx setpriv "$python"
-registry plain delete
-registry target delete
-src=$plain_host dst=$target_host
+. "$root/tests/cli/sync.sh"
 for name in one two three; do
     make_noise $name
 done
 make_noise four 5M
 
-put() {
+# put_noise NAME TAG: into the source registry
+put_noise() {
     "$tartconv" convert -q --to same --replace --no-backup "oci:$1:v1" "$src/vm:$2" >out 2>err
-}
-tag_digest() {
-    curl -sS -o /dev/null -D - -H 'Accept: application/vnd.oci.image.manifest.v1+json' "http://$1/v2/$2/manifests/$3" |
-        tr -d '\r' | sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: //p'
-}
-batch() {
-    printf '%s\n' "$@" >batch.yaml
-}
-once() {
-    once_status=$1
-    shift
-    case " $* " in *' --log '*) ;; *) set -- --log log "$@" ;; esac
-    run "$once_status" sync once --retry-times 1 --retry-delay 10ms "$@"
 }
 # begin NAME ARGUMENT...: in the background, its output in NAME.out and NAME.err; $NAME_pid
 begin() {
@@ -54,18 +40,6 @@ until_logged() {
     echo "no $3 times $2"
     return 1
 }
-events() {
-    jq -c "select(.event == $1)" log | wc -l
-}
-image() {
-    jq -r "select(.event == \"image-end\" and .name == \"$1\") | .status + \" \" + (.error.class // \"-\")" log | tail -n 1
-}
-is() {
-    [ "$1" = "$2" ] || {
-        echo "it is $1, wanted $2"
-        return 1
-    }
-}
 forget() {
     rm -rf "$work/target/data/docker" log
 }
@@ -77,7 +51,7 @@ whole() {
 }
 
 for name in one two three four; do
-    put $name $name || exit 1
+    put_noise $name $name || exit 1
 done
 all="sync: [{source: '$src/vm', target: '$dst/new', type: repository, stage: false, chunk-size: 1MiB}]"
 
@@ -86,15 +60,15 @@ batch "$all"
 begin moving --log log --jobs 1 --limit-rate 4MB batch.yaml
 ok 'a run begins' until_logged log image-begin 1
 ok '... with the largest' is "$(jq -r 'select(.event == "image-begin") | .name' log)" "$dst/new:four"
-put one two
+put_noise one two
 curl -sS -X DELETE "http://$src/v2/vm/manifests/$(tag_digest "$src" vm three)"
 ok '... and ends' ended moving 3
 ok '... a tag that moved is converted as it is now' same_disk "$dst/new:two" oci:one:v1
 ok '... one that went failed' is "$(image "$dst/new:three")" 'failed no-such-tag'
 ok '... the others are done' is "$(events '"image-end" and .status == "done"')" 3
 ok '... how far it is was told' sh -c '[ "$1" -gt 1 ]' sh "$(events '"progress" and .name == null and .total > 1000000')"
-put two two
-put three three
+put_noise two two
+put_noise three three
 
 # --- a signal ---
 forget
