@@ -26,7 +26,7 @@ whole() {
     [ "$1" != old ] || grep -q '"one"' old/index.json
 }
 
-midst=0 # runs that a kill met before their end
+midst=0 # runs that a kill met before their end, since `again`
 
 # A number below $1; the same ones in each run of this test.
 seed=20240131
@@ -47,7 +47,11 @@ killed() {
     sleep "$(printf '0.%03d' "$rolled")"
     kill -KILL "$child" 2>/dev/null
     wait "$child" 2>/dev/null
-    [ $? -ne 137 ] || midst=$((midst + 1))
+    if [ $? -eq 137 ]; then
+        midst=$((midst + 1))
+    else
+        duration=$((duration * 3 / 4 + 1)) # it was measured while the machine was busier
+    fi
     whole "$1" || {
         echo "after $rolled ms of $duration: not whole"
         return 1
@@ -59,13 +63,17 @@ killed() {
     [ "$(sed 's/.*@//' out)" = "$wanted" ] && clean .
 }
 
-# again N DIR: N kills.
+# again N DIR: N kills in the midst, among at most ten times as many.
 again() {
-    for i in $(seq "$1"); do
+    midst=0
+    for i in $(seq $(($1 * 10))); do
         rm -rf "$2"
         [ "$2" != old ] || cp -R before old
         killed "$2" || return 1
+        [ $midst -lt "$1" ] || return 0
     done
+    echo "only $midst of $((10 * $1)) runs were met before their end"
+    return 1
 }
 
 # stopped SIGNAL STATUS DIR: a signal in the midst of a slow run ends it, soon and with that status.
@@ -94,7 +102,7 @@ stopped() {
 
 case $TORTURE in
 all) noise=20M text=30M zeros=10M kills=20 ;;
-*) noise=4M text=8M zeros=2M kills=4 ;;
+*) noise=4M text=8M zeros=2M kills=3 ;;
 esac
 mkdir vm
 cat >vm/config.json <<'END'
@@ -114,7 +122,6 @@ rm -rf undisturbed
 
 ok 'killed, on its way to a new layout' again $kills new
 ok 'killed, on its way to an existing layout' again $kills old
-ok '... most in the midst of it' test $midst -gt "$kills"
 ok 'SIGINT: 130' stopped INT 130 gone
 ok '... nothing is left' not test -e gone
 ok '... at all' clean .
