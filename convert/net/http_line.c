@@ -45,7 +45,15 @@ static void leave(struct line *line)
     if (line->busy)
         curl_multi_remove_handle(line->multi, line->easy);
     line->busy = false;
-    curl_easy_reset(line->easy);
+    /* libcurl keeps the buffer of a transfer that failed before it had a connection, and then takes
+     * no size for it any more */
+    CURL *fresh = line->result != CURLE_OK ? curl_easy_init() : NULL;
+    if (fresh != NULL) {
+        curl_easy_cleanup(line->easy);
+        line->easy = fresh;
+    } else
+        curl_easy_reset(line->easy);
+    line->result = CURLE_OK;
     drop_headers(line);
 }
 

@@ -71,6 +71,12 @@ ok '... the same disk' run 0 compare "$plain_host/org/v1:back" vm:vm
 ok 'no such tag' run 66 verify "$plain_host/org/v1:none"
 ok 'no such repository' run 66 verify "$plain_host/none:v1"
 ok '... as a source' convert 66 "$plain_host/none:v1" "$plain_host/x:y"
+# a name that is too long for any resolver to be asked
+nowhere() {
+    HTTPS_PROXY=http://$(printf 'a%.0s' $(seq 64)).invalid:1 run 69 verify --retry-times 2 --retry-delay 10ms 192.0.2.1/a/b:c
+}
+ok 'a name without an address' nowhere
+ok '... is told as that, after all tries' says 'Could not resolve proxy'
 ok 'nobody listens there' run 69 verify --retry-times 1 --retry-delay 10ms "127.0.0.1:$(free_port)/a/b:c"
 
 # all layers of a V1 image but two are one blob: each zero block's encoding is its predecessor's
