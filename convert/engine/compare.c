@@ -61,7 +61,7 @@ static int side_open(struct side *side, struct run *run, const struct reference 
         return error_wrap(err, "%s", reference->text);
     }
     const struct tart_image *tart = side->image.tart;
-    if (tart != NULL && tart_check_offsets(tart, err) < 0)
+    if (tart != NULL && tart_check_places(tart, err) < 0)
         return error_wrap(err, "%s", reference->text);
     feed_init(&side->feed, side->image.blobs, NULL, run->threads > 1);
     if (disk_measure(run, image_disk(&side->image), &side->feed.blobs, &side->disk, err) < 0 ||

@@ -68,7 +68,7 @@ static int judge_v2(const struct tart_image *tart, struct error *err)
         return name_repair(err);
     }
     /* first, since layers that were moved break rules as well */
-    if (tart_check_offsets(tart, err) < 0 || tart_check_rules(manifest, err) < 0 ||
+    if (tart_check_places(tart, err) < 0 || tart_check_rules(manifest, err) < 0 ||
         check_digests(tart, err) < 0)
         return name_repair(err);
     return 0;

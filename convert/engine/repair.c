@@ -122,13 +122,15 @@ static int read_documents(struct repair *repair, struct error *err)
     struct {
         struct repair_small *small;
         struct bytes *bytes;
+        bool *is_there;
     } const documents[] = {
-        {&repair->small[SMALL_VM_CONFIG], &repair->vm_config},
-        {&repair->small[SMALL_IMAGE_CONFIG], &repair->image_config},
+        {&repair->small[SMALL_VM_CONFIG], &repair->vm_config, &repair->has_vm_config},
+        {&repair->small[SMALL_IMAGE_CONFIG], &repair->image_config, &repair->has_image_config},
     };
     for (size_t i = 0; i < 2; i++) {
         documents[i].bytes->size = 0;
-        if (documents[i].small->error.class == ERROR_NONE &&
+        *documents[i].is_there = documents[i].small->error.class == ERROR_NONE;
+        if (*documents[i].is_there &&
             blobs_read_all(&repair->substitutes.blobs, &documents[i].small->blob,
                            documents[i].bytes, err) < 0)
             return -1;

@@ -78,7 +78,7 @@ static int sibling_digests(struct repair *repair, struct repair_helper *sibling,
     }
     *ret_count = 0;
     bool fits = disk->format == DISK_V2 && is_believed(repair, disk);
-    if (disk->format == DISK_V2 && tart_check_offsets(sibling->image.tart, err) < 0)
+    if (disk->format == DISK_V2 && tart_check_places(sibling->image.tart, err) < 0)
         return error_wrap(err, "no sibling to order a disk by");
     for (size_t i = 0; fits && i < disk->layer_count; i++)
         fits = disk->layers[i].has_content &&

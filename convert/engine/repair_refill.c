@@ -324,7 +324,7 @@ static int is_at_place(struct repair *repair, const struct repair_layer *layer, 
     struct disk disk;
     *ret = false;
     if (image_disk(&helper->image)->format == DISK_V2 &&
-        tart_check_offsets(helper->image.tart, err) < 0)
+        tart_check_places(helper->image.tart, err) < 0)
         return 0; /* of its places nothing is believed */
     *ret = layer->content_at == offset;
     if (*ret)

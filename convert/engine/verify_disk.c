@@ -251,6 +251,19 @@ static int disk_pass(struct look *look, struct error *err)
     return status;
 }
 
+/* Layers that hold nothing of the disk are in no chunk's way: their bytes are held against their
+ * digests; that they are the empty stream is seen by those. */
+static int look_empty(struct look *look, struct error *err)
+{
+    for (size_t i = 0; i < look->disk.layer_count && look->disk.format == DISK_V2; i++) {
+        const struct disk_layer *layer = &look->disk.layers[i];
+        if (layer->length == 0 && feed_drain(&look->feed, &layer->blob, look->run, err) < 0 &&
+            look_absorb_layer(look, layer->index, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* The disk's size, where only decoding tells it. 0: known; 1: damage was found on the way. */
 static int size_find(struct look *look, const struct disk *disk, struct error *err)
 {
@@ -280,8 +293,8 @@ int look_disk(struct look *look, struct error *err)
     int damaged = size_find(look, disk, err);
     if (damaged < 0)
         return -1;
-    if (damaged == 0 &&
-        (look_ends_room(look, err) < 0 || look_chunks(look, err) < 0 || disk_pass(look, err) < 0))
+    if (damaged == 0 && (look_ends_room(look, err) < 0 || look_chunks(look, err) < 0 ||
+                         disk_pass(look, err) < 0 || look_empty(look, err) < 0))
         return -1;
     if (damaged == 1 || look->damaged)
         return chain_find_order(look, err);

@@ -88,7 +88,7 @@ int check_order(const struct facts *facts, struct findings *findings, struct err
     if (facts->image == NULL || facts->image->disk.layer_count == 0)
         return 0;
     struct error disorder = ERROR_INIT;
-    if (tart_check_offsets(facts->image, &disorder) < 0) {
+    if (tart_check_places(facts->image, &disorder) < 0) {
         if (report_error(&disorder, FIX_REPAIR, findings, err) < 0)
             return -1;
     } else if (facts->image->disk.format == DISK_V2 &&

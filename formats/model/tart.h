@@ -69,9 +69,11 @@ void tart_image_free_auto(struct tart_image **image);
  * Tart's own words and the rule's number; 0 where all hold. docs/formats/manifest.md lists them. */
 int tart_check_rules(const struct manifest *manifest, struct error *err);
 
-/* Whether offsets (OUR_DISK_OFFSET), where layers carry them, agree with the manifest's order:
- * ERROR_DISK_ORDER names the first that does not. */
-int tart_check_offsets(const struct tart_image *image, struct error *err);
+/* Whether V2 layers lie where the manifest's order says: the first that does not is named.
+ * ERROR_DISK_ORDER: offsets (OUR_DISK_OFFSET), where layers carry them, say otherwise.
+ * ERROR_CONTENT_SIZE: a layer that by its annotation holds nothing of the disk, and that no reader
+ * of the disk therefore asks for, is not the empty stream. */
+int tart_check_places(const struct tart_image *image, struct error *err);
 
 enum seal { SEAL_ABSENT, SEAL_VALID, SEAL_BROKEN };
 /* Whether OUR_SEAL is the digest of the manifest without its own dev.tartconv.* annotations. */

@@ -189,7 +189,29 @@ int tart_check_rules(const struct manifest *manifest, struct error *err)
 
 /* --- our own annotations --- */
 
-int tart_check_offsets(const struct tart_image *image, struct error *err)
+/* The one stream that decodes to nothing: an end mark. */
+static bool is_empty_stream(const struct blob_id *blob)
+{
+    struct digest digest;
+    return digest_parse("sha256:ad441971514aa132675c01bd81a7228caa6e112d485d4c575fa50f59cf6d4c79",
+                        &digest) &&
+           blob->size == 4 && digest_equal(&blob->digest, &digest);
+}
+
+static int check_empty(const struct disk_layer *layer, struct error *err)
+{
+    if (layer->length > 0 || is_empty_stream(&layer->blob))
+        return 0;
+    error_set(err, ERROR_CONTENT_SIZE,
+              "layer %zu: its annotation says that it holds 0 bytes of the disk, its %" PRIu64
+              " bytes are not the empty stream",
+              layer->index, layer->blob.size);
+    err->where.layer = (int64_t)layer->index;
+    err->where.disk_offset = (int64_t)layer->offset;
+    return -1;
+}
+
+int tart_check_places(const struct tart_image *image, struct error *err)
 {
     if (image->disk.format != DISK_V2)
         return 0;
@@ -198,6 +220,8 @@ int tart_check_offsets(const struct tart_image *image, struct error *err)
         const char *text =
             descriptor_annotation(&image->manifest->layers[layer->index], OUR_DISK_OFFSET);
         uint64_t offset = 0;
+        if (check_empty(layer, err) < 0)
+            return -1;
         if (text == NULL || (parse_size(text, &offset) && offset == layer->offset))
             continue;
         error_set(err, ERROR_DISK_ORDER,

@@ -1,6 +1,7 @@
 # repair.t: images damaged in a way that can be undone are written whole; all others are refused and nothing is left behind.
 . "${0%/*}/lib.sh"
 
+type=application/vnd.cirruslabs.tart
 size=org.cirruslabs.tart.uncompressed-size
 content=org.cirruslabs.tart.uncompressed-content-digest
 disk_size=org.cirruslabs.tart.uncompressed-disk-size
@@ -348,6 +349,28 @@ ok '... a refill that has the same damage' run 2 repair --refill oci:hurt:v2 oci
 ok 'a source is never changed' [ ! -e "$("$layout" name holes v2 layers/0)" ]
 ok '--to same is refused' run 64 repair --to same oci:base:v2 oci:made:y
 ok 'onto itself is refused' run 64 repair --replace oci:base:v2 oci:base:v2
+# --- what holds nothing ---
+: >nothing
+edit base v2 no-config blob layers/0 nothing
+ok 'an empty config.v1' kept 2 cannot-repair no-config
+edit base plain says-none set "layers/3/annotations/$size" '"0"'
+edit base says-none says-none set "annotations/$disk_size" '"2097152"'
+printf 'bv4$' >end-mark
+ok "a layer's size of 0: verify" run 2 verify oci:base:says-none
+ok '... names the layer' says 'content-size (layer 3, disk byte 2097152)'
+ok '... quickly, too' run 2 verify --quick oci:base:says-none
+ok '... convert' run 2 convert oci:base:says-none oci:made2:x
+ok '... to a disk' run 2 convert oci:base:says-none raw:made2.img
+ok '... compare' run 2 compare oci:base:says-none vm:vm
+ok '... normalise' run 2 normalise oci:base:says-none oci:made2:x
+ok '... nothing is made' sh -c '[ ! -e made2 ] && [ ! -e made2.img ]'
+edit base plain holds-none append $type.disk.v2 end-mark set layers/5/annotations "{\"$size\":\"0\",\"$content\":\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}" layers 0,1,2,3,5,4
+ok 'an empty stream that says so is no damage' run 0 verify oci:base:holds-none
+ok '... nor in the way' same_disk oci:base:holds-none vm:vm
+mv base/blobs/sha256/ad441971514aa132675c01bd81a7228caa6e112d485d4c575fa50f59cf6d4c79 end-mark
+ok '... but is missed where it is not there' run 2 verify oci:base:holds-none
+ok '... as that' says 'blob-missing (layer 4, disk byte 3145728)'
+
 cp -r base place
 ok 'in place' run 0 repair --in-place oci:place:shuffled-1
 ok '... the damaged one is kept' says 'shuffled-1-before-'

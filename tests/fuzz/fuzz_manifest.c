@@ -39,7 +39,7 @@ static void check_made(const struct bytes *bytes, const struct tart_parts *parts
     require(manifest_parse(bytes->data, bytes->size, &made, &err) == 0);
     require(tart_image_read(made, &image, &err) == 0);
     require(image->in_order && image->disk.layer_count == parts->disk->layer_count);
-    require(tart_check_offsets(image, &err) == 0);
+    require(tart_check_places(image, &err) == 0);
     require(tart_seal_check(made, &seal, &err) == 0 && seal == SEAL_VALID);
     if (image->disk.format == DISK_V2)
         require(image->disk.size == parts->disk->size && tart_check_rules(made, &err) == 0);
@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (tart_image_read(manifest, &image, &err) < 0)
         return 0;
     require(!rules_hold || image->in_order);
-    (void)tart_check_offsets(image, &err);
+    (void)tart_check_places(image, &err);
     check_make(manifest, image);
     return 0;
 }

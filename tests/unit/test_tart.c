@@ -85,6 +85,8 @@ static struct json *layer_of(const char *word)
     return descriptor_of(type_of(word[0]), digest, 100, annotations);
 }
 
+#define EMPTY_STREAM "sha256:ad441971514aa132675c01bd81a7228caa6e112d485d4c575fa50f59cf6d4c79"
+
 /* "c 2,f 2 n": layers by their letters with options. */
 static struct manifest *manifest_of(const char *spec)
 {
@@ -376,6 +378,25 @@ static void judges_the_eras(void **state)
     }
 }
 
+/* What is said to hold nothing must be the empty stream: nobody asks for it. */
+static void checks_empty_layers(void **state)
+{
+    (void)state;
+    struct error err = ERROR_INIT;
+    AUTO(manifest_free_auto) struct manifest *manifest = manifest_of("c 2 2 n");
+    AUTO(tart_image_free_auto) struct tart_image *image = read_image(manifest);
+    struct disk_layer *last = &image->disk.layers[1];
+    last->length = 0;
+    assert_int_equal(tart_check_places(image, &err), -1);
+    assert_int_equal(err.class, ERROR_CONTENT_SIZE);
+    assert_int_equal(err.where.layer, 2);
+    assert_true(digest_parse(EMPTY_STREAM, &last->blob.digest));
+    last->blob.size = 4;
+    assert_int_equal(tart_check_places(image, &err), 0);
+    last->blob.size = 5;
+    assert_int_equal(tart_check_places(image, &err), -1);
+}
+
 static void checks_offsets(void **state)
 {
     (void)state;
@@ -393,7 +414,7 @@ static void checks_offsets(void **state)
         struct error err = ERROR_INIT;
         AUTO(manifest_free_auto) struct manifest *manifest = manifest_of(cases[i].spec);
         AUTO(tart_image_free_auto) struct tart_image *image = read_image(manifest);
-        assert_int_equal(tart_check_offsets(image, &err), cases[i].layer < 0 ? 0 : -1);
+        assert_int_equal(tart_check_places(image, &err), cases[i].layer < 0 ? 0 : -1);
         if (cases[i].layer < 0)
             continue;
         assert_int_equal(err.class, ERROR_DISK_ORDER);
@@ -413,6 +434,7 @@ int main(void)
         cmocka_unit_test(knows_each_rule),
         cmocka_unit_test(judges_the_eras),
         cmocka_unit_test(checks_offsets),
+        cmocka_unit_test(checks_empty_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,7 +187,7 @@ static void seals_what_it_writes(void **state)
     assert_int_equal(tart_check_rules(manifest, &err), 0);
     AUTO(tart_image_free_auto) struct tart_image *image = NULL;
     assert_int_equal(tart_image_read(manifest, &image, &err), 0);
-    assert_int_equal(tart_check_offsets(image, &err), 0);
+    assert_int_equal(tart_check_places(image, &err), 0);
     assert_string_equal(descriptor_annotation(&manifest->layers[1], OUR_DISK_OFFSET), "0");
     assert_string_equal(descriptor_annotation(&manifest->layers[2], OUR_DISK_OFFSET), "536870912");
     assert_null(descriptor_annotation(&manifest->layers[3], OUR_DISK_OFFSET));
