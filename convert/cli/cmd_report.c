@@ -83,6 +83,9 @@ int cmd_report(const struct options *options, struct run *run, struct bytes *out
                          "%s: the report's form is told by the name's end: .html, .csv, .md or "
                          ".json",
                          options->output);
+    for (size_t i = 0; i < options->word_count; i++)
+        if (result_file_apart(options->output, options->words[i], err) < 0)
+            return -1;
     if (history_read(options->words, options->word_count, &history, err) < 0)
         return -1;
     if (history.passed_over > 0)

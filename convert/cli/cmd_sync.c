@@ -237,7 +237,8 @@ static int sync_check(const struct options *options, struct run *run, struct byt
         return error_set(
             err, ERROR_USAGE,
             "--shard, --jobs, --log and --metrics are for sync once; check only looks");
-    if (result_file_open(options->plan, &file, err) < 0 ||
+    if (result_file_apart(options->plan, options->words[1], err) < 0 ||
+        result_file_open(options->plan, &file, err) < 0 ||
         sync_setup_make(options, options->words[1], run, &setup, err) < 0)
         return -1;
     return check_and_tell(options, run, &setup, &file, out, err);

@@ -1,6 +1,7 @@
 /* cmd_sync_once.c: tartconv sync once: a batch is done, and what became of it is told. Nothing is
  * asked of a registry before there is a log. */
 #include "convert/cli/command.h"
+#include "convert/cli/result_file.h"
 #include "convert/cli/sync_setup.h"
 #include "convert/engine/memory.h"
 #include "convert/fleet/sync.h"
@@ -144,6 +145,19 @@ static int set_up_and_run(const struct options *options, struct run *run,
     return run_batch(options, run, &setup, &wanted, out, err);
 }
 
+/* No file is written over another one of this command. */
+static int check_files(const struct options *options, struct error *err)
+{
+    const char *batch = options->words[1];
+    return result_file_apart(options->log, batch, err) < 0 ||
+                   result_file_apart(options->log, options->plan, err) < 0 ||
+                   result_file_apart(options->metrics, batch, err) < 0 ||
+                   result_file_apart(options->metrics, options->plan, err) < 0 ||
+                   result_file_apart(options->metrics, options->log, err) < 0
+               ? -1
+               : 0;
+}
+
 int sync_once_and_tell(const struct options *options, struct run *run, struct bytes *out,
                        struct error *err)
 {
@@ -154,7 +168,7 @@ int sync_once_and_tell(const struct options *options, struct run *run, struct by
         return error_set(err, ERROR_USAGE,
                          "--state %s: many images need a folder: with a slash at its end", state);
     struct event_log *log;
-    if (open_log(options, &log, err) < 0)
+    if (check_files(options, err) < 0 || open_log(options, &log, err) < 0)
         return -1;
     /* what the network tells, of whatever image it is, comes to the run's own observer */
     const struct observer *shown = run->observer;

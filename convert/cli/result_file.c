@@ -26,6 +26,22 @@ int result_file_open(const char *path, struct result_file *ret, struct error *er
     return 0;
 }
 
+int result_file_apart(const char *output, const char *input, struct error *err)
+{
+    struct stat a, b;
+    if (output == NULL || input == NULL)
+        return 0;
+    bool same = stat(output, &a) == 0 && stat(input, &b) == 0
+                    ? a.st_dev == b.st_dev && a.st_ino == b.st_ino
+                    : strcmp(output, input) == 0;
+    if (!same)
+        return 0;
+    return error_set(err, ERROR_USAGE,
+                     "%s is read or written by this command already: give the output a file of "
+                     "its own",
+                     output);
+}
+
 int result_file_write(struct result_file *file, const void *data, size_t size, struct error *err)
 {
     if (file->path == NULL)

@@ -20,6 +20,8 @@ struct result_file {
 /* ERROR_DESTINATION where it cannot be written there, or where something is there that is no
  * regular file: a device or a link would be renamed away. A regular file is replaced in the end. */
 int result_file_open(const char *path, struct result_file *ret, struct error *err);
+/* ERROR_USAGE where both are the same file: the output would replace what is read. NULL: none. */
+int result_file_apart(const char *output, const char *input, struct error *err);
 /* Does nothing where none is wanted. ERROR_IO where it fails now. */
 int result_file_write(struct result_file *file, const void *data, size_t size, struct error *err);
 int result_file_write_digest(struct result_file *file, const struct digest *digest,

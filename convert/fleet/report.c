@@ -138,7 +138,10 @@ static void put_image(struct document *document, struct json *array,
     put_text(document, object, "tag", image->tag);
     put_text(document, object, "action", image->action);
     put_text(document, object, "method", image->method);
-    put_digest(document, object, "source_digest", image->has_source_digest, &image->source_digest);
+    /* after a switch the source's tag may lead to what was made of it */
+    bool made = image->was_done && image->has_made_of;
+    put_digest(document, object, "source_digest", made || image->has_source_digest,
+               made ? &image->made_of : &image->source_digest);
     put_digest(document, object, "target_digest", image->has_target_digest, &image->target_digest);
     put_text(document, object, "backup_tag", image->backup_tag);
     put_numbers(document, object, image);

@@ -209,6 +209,20 @@ static bool is_ours(const struct sync *sync, const unsigned *shards, const struc
     return options->shard_count == 0 || shards[pin - options->pins->items] == options->shard;
 }
 
+/* A run that has nothing to do because of a slip must not look like one that is done. */
+static void warn_of_nothing(const struct sync *sync, const struct tasks *tasks)
+{
+    const struct pins *pins = sync->options->pins;
+    size_t planned = 0;
+    for (size_t i = 0; i < tasks->count && pins != NULL; i++)
+        planned += sync_pin(sync, task_name(&tasks->items[i])) != NULL;
+    if (tasks->count == 0)
+        run_warning(sync->run, "no image is meant: no tag fits the batch, or --only");
+    else if (pins != NULL && pins->count > 0 && planned == 0)
+        run_warning(sync->run,
+                    "the plan has none of the batch's images: it was made of another batch");
+}
+
 /* The tasks of this machine's shard alone. */
 static int shard_take(struct sync *sync, const struct tasks *tasks, struct tasks *ret,
                       struct error *err)
@@ -224,6 +238,7 @@ static int shard_take(struct sync *sync, const struct tasks *tasks, struct tasks
         (pinned > 0 && options->shard_count > 0 &&
          pins_shard(options->pins, options->shard_count, shards, err) < 0))
         return -1;
+    warn_of_nothing(sync, tasks);
     for (size_t i = 0; i < tasks->count; i++)
         if (is_ours(sync, shards, &tasks->items[i]))
             ret->items[ret->count++] = tasks->items[i];

@@ -76,6 +76,12 @@ copy_of_new() {
 }
 ok '... is there' copy_of_new
 
+sed 's|r:15|r:other|' sync.yaml >other.yaml
+ok 'a plan' run 0 sync check --plan plan.json sync.yaml
+ok '... of another batch' run 0 sync once --log other.log --plan plan.json other.yaml
+ok '... is told as that' says 'made of another batch'
+rm -f other.log
+
 # --- there and back ---
 fresh
 ok 'a dry run' switch 0 --dry-run
@@ -94,6 +100,23 @@ ok '... and after' events switched 1
 ok '... with what was there before' sh -c 'tail -n 1 log | grep -q "\"before\":\"$1\",\"after\":\"$2\",\"backup_tag\":\"15-before-"' sh "$old" "$new"
 ok '... the tag was written last' sh -c 'tail -n 1 "$1" | grep -q "PUT /v2/r/manifests/15 201"' sh "$work/s/log"
 cp log switched.log
+ok 'a sync behind it' sync log
+report() {
+    run 0 report -o report.json log && [ "$(jq -r '.images[0].source_digest' report.json)" = "$1" ]
+}
+ok '... and the report still knows what the image was made of' report "$old"
+cp switched.log log
+cp log log.json
+cp sync.yaml sync.before
+ok 'a report is not written over a log' run 64 report -o log.json ./log.json
+ok '... which is as it was' cmp log log.json
+ok 'nor a plan over its batch' run 64 sync check --plan sync.yaml sync.yaml
+ok 'nor a log' run 64 sync once --log ./sync.yaml sync.yaml
+ok 'nor the metrics over the log' run 64 sync once --metrics log --log log sync.yaml
+ok 'nothing that --only fits' run 0 sync once --only nothing --log other.log sync.yaml
+ok '... is said' says 'no image is meant'
+rm -f other.log
+ok '... both are as they were' sh -c 'cmp log switched.log && cmp sync.yaml sync.before'
 faults s
 ok 'once more' switch 0
 ok '... is done already' told r:15 already
