@@ -78,7 +78,7 @@ struct repair {
     struct repair_helper *helpers; /* the refills, and behind them the reference */
     struct bytes vm_config, image_config;
     bool has_vm_config, has_image_config; /* whether they could be read; they may be empty */
-    uint8_t *head, *tail; /* of the disk */
+    uint8_t *head, *tail;                 /* of the disk */
     size_t end_size;
     bool looked_at_ends; /* of the layers as they came, nothing refilled */
     /* V2: the layer in the disk's order that has the disk's partition table; 0: the first, none */

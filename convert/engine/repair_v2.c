@@ -138,6 +138,19 @@ static bool is_doubtful(const struct findings *findings)
     return false;
 }
 
+/* Whether VM configuration or NVRAM lies between the disk's layers: whoever put it there moved
+ * layers, and may have moved others. Before or behind them all it says nothing of them. */
+static bool is_torn(const struct repair *repair)
+{
+    const struct manifest *manifest = repair->image->manifest;
+    size_t end = repair->layer_count > 0 ? repair->layers[repair->layer_count - 1].index : 0;
+    for (size_t i = repair->layer_count > 0 ? repair->layers[0].index : 0; i < end; i++)
+        if (strcmp(manifest->layers[i].media_type, TART_TYPE_CONFIG) == 0 ||
+            strcmp(manifest->layers[i].media_type, TART_TYPE_NVRAM) == 0)
+            return true;
+    return false;
+}
+
 /* Whether the disk as it came has the digest that the image states: then nothing is out of order.
  */
 static int by_disk_digest(struct repair *repair, bool *ret, struct error *err)
@@ -166,8 +179,13 @@ int repair_order_v2(struct repair *repair, struct error *err)
     if (!placed && !proved &&
         repair_order_evidence(repair, is_doubtful(&repair->result->findings), err) < 0)
         return -1;
-    if (repair_order_is_given(repair))
+    if (repair_order_is_given(repair)) {
+        if (is_torn(repair) && !placed && !proved && repair->options->reference == NULL)
+            run_warning(repair->run, "config.v1 or NVRAM lay between the disk's layers; these keep "
+                                     "the order that they had, which nothing proves: start the "
+                                     "VM, or give --reference, before the source is deleted");
         return 0;
+    }
     if (placed)
         repair->result->order = ORDER_OFFSETS;
     struct phrase order = {.used = 0};

@@ -349,6 +349,19 @@ ok '... a refill that has the same damage' run 2 repair --refill oci:hurt:v2 oci
 ok 'a source is never changed' [ ! -e "$("$layout" name holes v2 layers/0)" ]
 ok '--to same is refused' run 64 repair --to same oci:base:v2 oci:made:y
 ok 'onto itself is refused' run 64 repair --replace oci:base:v2 oci:base:v2
+# --- config.v1 between the disk's layers: somebody moved layers, maybe others, too ---
+edit base plain torn layers 1,0,2,3,4
+ok 'a disk torn apart' mended torn
+ok '... is warned of' says 'which nothing proves'
+ok '... not with a sibling' mended torn --reference vm:vm
+ok '... which proves it' not says 'which nothing proves'
+edit base v2 torn-ours layers 2,1,0,3,4
+ok '... nor where layers state their places' mended torn-ours
+ok '... which prove it' not says 'which nothing proves'
+edit base plain ahead layers 4,1,2,3,0
+ok '... nor where it stands beside all of them' mended ahead
+ok '... and says nothing of them' not says 'which nothing proves'
+
 # --- what holds nothing ---
 : >nothing
 edit base v2 no-config blob layers/0 nothing
