@@ -4,8 +4,10 @@
 #include "formats/checks/check.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define FIX_REPAIR "`tartconv repair` puts the layers in order"
+#define FIX_SIZE   "`tartconv repair` writes the size anew where the content digest is right"
 #define FIX_PLACES                                                                                 \
     "`tartconv repair` puts the layers in order where all of it is proved, or by a sibling with "  \
     "--reference IMAGE"
@@ -83,13 +85,24 @@ static int check_places(const struct facts *facts, struct findings *findings, st
     return 0;
 }
 
+/* Whether decoding showed the same of the same layer. */
+static bool is_told(const struct findings *findings, const struct error *found)
+{
+    for (size_t i = 0; i < findings->count; i++)
+        if (strcmp(findings->items[i].id, error_class_name(found->class)) == 0 &&
+            findings->items[i].where.layer == found->where.layer)
+            return true;
+    return false;
+}
+
 int check_order(const struct facts *facts, struct findings *findings, struct error *err)
 {
     if (facts->image == NULL || facts->image->disk.layer_count == 0)
         return 0;
     struct error disorder = ERROR_INIT;
     if (tart_check_places(facts->image, &disorder) < 0) {
-        if (report_error(&disorder, FIX_REPAIR, findings, err) < 0)
+        const char *fix = disorder.class == ERROR_CONTENT_SIZE ? FIX_SIZE : FIX_REPAIR;
+        if (!is_told(findings, &disorder) && report_error(&disorder, fix, findings, err) < 0)
             return -1;
     } else if (facts->image->disk.format == DISK_V2 &&
                check_short_layer(facts->image, findings, err) < 0) {

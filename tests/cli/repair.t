@@ -368,9 +368,15 @@ edit base v2 no-config blob layers/0 nothing
 ok 'an empty config.v1' kept 2 cannot-repair no-config
 edit base plain says-none set "layers/3/annotations/$size" '"0"'
 edit base says-none says-none set "annotations/$disk_size" '"2097152"'
+edit base plain inner set "layers/2/annotations/$size" '"0"'
+once_told() {
+    run 2 verify oci:base:inner && [ "$(grep -c 'damage: content-size (layer 2' "$work/out")" -eq 1 ]
+}
+ok '... of a layer between others, too, and once' once_told
 printf 'bv4$' >end-mark
 ok "a layer's size of 0: verify" run 2 verify oci:base:says-none
 ok '... names the layer' says 'content-size (layer 3, disk byte 2097152)'
+ok '... and what to do' says 'repair` writes the size anew where the content digest is right'
 ok '... quickly, too' run 2 verify --quick oci:base:says-none
 ok '... convert' run 2 convert oci:base:says-none oci:made2:x
 ok '... to a disk' run 2 convert oci:base:says-none raw:made2.img
