@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ROW_MAX 4 /* windows in a row, then the rest is asked for as a stream */
 #define AHEAD_MAX                                                                                  \
     WINDOW_SIZE /* bytes of the stream that are thrown away rather than asking anew                \
                  */
@@ -170,6 +171,15 @@ static int stream_copy(struct download *download, uint64_t offset, void *data, s
     return download->at == download->blob.size ? stream_end(download, err) : 0;
 }
 
+/* Whether who reads there goes on from window to window. */
+static bool reads_on(struct download *download, uint64_t offset)
+{
+    bool next =
+        download->window_size > 0 && offset == download->window_start + download->window_size;
+    download->row = next ? download->row + 1 : 0;
+    return download->row == ROW_MAX;
+}
+
 static const struct blob_ops stream_ops;
 
 static int download_read_at(struct blob *blob, uint64_t offset, void *data, size_t size,
@@ -184,7 +194,10 @@ static int download_read_at(struct blob *blob, uint64_t offset, void *data, size
         } else if (copied == 0) {
             if (download->lent == 0)
                 stream_leave(download);
-            if (window_fill(download, offset, err) < 0) {
+            if (reads_on(download, offset) && download->lent == 0) {
+                download->at = offset;
+                download->streaming = true;
+            } else if (window_fill(download, offset, err) < 0) {
                 if (err->class == ERROR_UNSUPPORTED)
                     blob->ops = &stream_ops;
                 return -1;

@@ -11,7 +11,8 @@
  * (engine/feed.h).
  *
  * read_at goes on with the stream where that comes by (a row of reads from the start is one
- * request); elsewhere it asks for windows of 256 KiB by Range. The first window that a registry
+ * request); elsewhere it asks for windows of 256 KiB by Range, and after some in a row for all that
+ * follows. The first window that a registry
  * answers with 200 is ERROR_UNSUPPORTED, and blob_can_seek is false from then on. peek's place is
  * its own: where read_at took the stream further, peek asks for it again.
  *

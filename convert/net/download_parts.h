@@ -25,6 +25,7 @@ struct download {
     uint8_t *window; /* WINDOW_SIZE, made by the first read_at that needs it */
     uint64_t window_start;
     size_t window_size;
+    unsigned row; /* windows that each began where the last one ended */
 };
 
 /* What one try to have some bytes came to. */

@@ -1,10 +1,5 @@
-/* test_download.c: blobs over a line that breaks in every way, and read anywhere. */
-#include "convert/net/download.h"
-#include "tests/unit/client_fixture.h"
-
-#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
-#define ASKED "GET /v2/org/vm/blobs/sha256:" ZEROS " HTTP/1.1\r\n"
-#define BLOB  .request = ASKED, .has_not = {"range:"}, .answer = "200 OK", .body = data
+/* test_download.c: blobs over a line that breaks in every way. */
+#include "tests/unit/download_fixture.h"
 
 /* the small blob, and what comes behind 40,000 bytes of it */
 #define SIZE       100000
@@ -13,43 +8,6 @@
 #define REST_RANGE "Content-Range: bytes 40000-99999/100000\r\n"
 #define REST       RANGED, .answer = "206 P", .body = data + PART, .body_size = SIZE - PART
 #define BROKEN     BLOB, .body_size = SIZE, .cut = true, .cut_size = PART
-
-#define BIG (6u << 20)
-static uint8_t data[BIG];
-
-static int fill(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < BIG; i++)
-        data[i] = (uint8_t)(i * 31 + i / 251 + i / 65536);
-    return 0;
-}
-
-static int blob_of(struct scene *scene, uint64_t size, struct blob **ret)
-{
-    const struct blob_id id = {.has_digest = true, .size = size};
-    return download_open(&scene->remote, &id, ret, &scene->err);
-}
-
-static int parts_of(struct scene *scene, uint64_t size, struct blob **ret)
-{
-    const struct blob_id id = {.has_digest = true, .size = size};
-    return download_open_parts(&scene->remote, &id, ret, &scene->err);
-}
-
-/* Reads on to the end, or to an error: bytes that came. */
-static uint64_t read_on(struct scene *scene, struct blob *blob, uint64_t at, int *ret_status)
-{
-    const uint8_t *piece;
-    size_t size;
-    while ((*ret_status = blob_peek(blob, &piece, &size, &scene->err)) > 0) {
-        assert_true(at + size <= BIG);
-        assert_memory_equal(piece, data + at, size);
-        blob_skip(blob, size);
-        at += size;
-    }
-    return at;
-}
 
 static void play_whole(const struct exchange *exchanges, size_t count, uint64_t size)
 {
@@ -342,143 +300,6 @@ static void test_retries(void **state)
     play_fails(steps, make_steps(1000) - 1, BIG, ERROR_UNREACHABLE, "");
 }
 
-static void assert_reads(struct scene *scene, struct blob *blob, uint64_t offset, size_t size)
-{
-    uint8_t *read = malloc(size);
-    assert_non_null(read);
-    if (blob_read_at(blob, offset, read, size, &scene->err) < 0)
-        fail_msg("%s", scene->err.text);
-    assert_memory_equal(read, data + offset, size);
-    free(read);
-}
-
-#define WINDOW_ASKED(range) .request = ASKED, .has = {"range: bytes=" range "\r\n"}
-#define WINDOW_SENT(first, last)                                                                   \
-    .answer = "206 P", .body = data + first, .body_size = last - first + 1
-#define WINDOW_RANGE(first, last) .headers = "Content-Range: bytes " #first "-" #last "/6291456\r\n"
-#define WINDOW_1                  WINDOW_ASKED("4980736-5242879"), WINDOW_SENT(4980736, 5242879)
-#define WINDOW_2                                                                                   \
-    WINDOW_ASKED("5242880-5505023"), WINDOW_SENT(5242880, 5505023), WINDOW_RANGE(5242880, 5505023)
-#define WINDOW_LAST WINDOW_ASKED("6225920-"), WINDOW_SENT(6225920, 6291455)
-#define WRONG_RANGE .headers = "Content-Range: bytes 0-1/2\r\n"
-
-/* Row by row it is the stream that is read, over breaks, too; elsewhere windows are. */
-static void test_read_at(void **state)
-{
-    (void)state;
-    struct scene scene;
-    struct blob *blob;
-    const uint8_t *lent;
-    size_t size;
-    int status;
-    scene_start(
-        &scene, &(struct script_options){0},
-        EXCHANGES({BLOB, .body_size = BIG, .cut = true, .cut_size = 500000},
-                  {.request = ASKED,
-                   .has = {"range: bytes=500000-\r\n"},
-                   .answer = "206 P",
-                   .headers = "Content-Range: bytes 500000-6291455/6291456\r\n",
-                   .body = data + 500000,
-                   .body_size = BIG - 500000},
-                  {WINDOW_1, WINDOW_RANGE(4980736, 5242879)}, {WINDOW_2},
-                  {WINDOW_LAST, WINDOW_RANGE(6225920, 6291455)}, {BLOB, .body_size = BIG},
-                  {WINDOW_ASKED("0-262143"), WINDOW_SENT(0, 262143), WINDOW_RANGE(0, 262143)},
-                  {WINDOW_1, WINDOW_RANGE(4980736, 5242879)}));
-    assert_int_equal(blob_of(&scene, BIG, &blob), 0);
-    assert_true(blob_can_seek(blob));
-    for (uint64_t at = 0; at < 1000000; at += 100000)
-        assert_reads(&scene, blob, at, 100000);
-    assert_reads(&scene, blob, 1100000, 1000); /* close ahead: the stream still */
-    assert_reads(&scene, blob, 5000000, 10);
-    assert_reads(&scene, blob, 5000500, 3000);
-    assert_reads(&scene, blob, 5242870, 20);
-    assert_reads(&scene, blob, BIG - 1, 1);
-    assert_reads(&scene, blob, BIG, 0);
-    /* what is lent stays, and the stream is still at its start */
-    assert_int_equal(blob_peek(blob, &lent, &size, &scene.err), 1);
-    assert_reads(&scene, blob, 1000, 100);
-    assert_reads(&scene, blob, 5000000, 100);
-    assert_memory_equal(lent, data, size);
-    assert_int_equal(read_on(&scene, blob, 0, &status), BIG);
-    assert_int_equal(status, 0);
-    blob_close(blob);
-    scene_end(&scene);
-}
-
-static void test_read_at_no_ranges(void **state)
-{
-    (void)state;
-    struct scene scene;
-    struct blob *blob;
-    uint8_t byte;
-    int status;
-    scene_start(&scene, &(struct script_options){0},
-                EXCHANGES({BLOB, .body_size = BIG},
-                          {.request = ASKED,
-                           .has = {"range: bytes=4980736-5242879\r\n"},
-                           .answer = "200 OK",
-                           .body = data,
-                           .body_size = BIG},
-                          {BLOB, .body_size = BIG}));
-    assert_int_equal(blob_of(&scene, BIG, &blob), 0);
-    assert_int_equal(blob_read_at(blob, 5000000, &byte, 1, &scene.err), -1);
-    assert_error(&scene.err, ERROR_UNSUPPORTED, "no ranges");
-    assert_false(blob_can_seek(blob));
-    assert_int_equal(read_on(&scene, blob, 0, &status), BIG);
-    assert_int_equal(status, 0);
-    blob_close(blob);
-    scene_end(&scene);
-}
-
-static void test_read_at_faults(void **state)
-{
-    (void)state;
-    struct scene scene;
-    struct blob *blob;
-    uint8_t byte;
-    scene_start(&scene, &(struct script_options){0},
-                EXCHANGES({BLOB, .body_size = BIG},
-                          {WINDOW_1, WINDOW_RANGE(4980736, 5242879), .cut = true, .cut_size = 100},
-                          {WINDOW_1, WRONG_RANGE}, {WINDOW_1, WINDOW_RANGE(4980736, 5242879)},
-                          {WINDOW_LAST, WRONG_RANGE, .times = 4}));
-    assert_int_equal(blob_of(&scene, BIG, &blob), 0);
-    assert_reads(&scene, blob, 5000000, 10);
-    assert_int_equal(blob_read_at(blob, BIG - 1, &byte, 1, &scene.err), -1);
-    assert_error(&scene.err, ERROR_REGISTRY, "bytes 0-1/2 came");
-    blob_close(blob);
-    scene_end(&scene);
-}
-
-/* For parts: no GET before one is asked for, and exactly that. */
-static void test_parts(void **state)
-{
-    (void)state;
-    struct scene scene;
-    struct blob *blob;
-    uint8_t bytes[4];
-    int status;
-    scene_start(&scene, &(struct script_options){0},
-                EXCHANGES({.request = "HEAD /v2/org/vm/blobs/sha256:" ZEROS " HTTP/1.1\r\n",
-                           .answer = "200 OK",
-                           .body = data,
-                           .body_size = BIG},
-                          {WINDOW_ASKED("4980736-4980739"), WINDOW_SENT(4980736, 4980739),
-                           WINDOW_RANGE(4980736, 4980739)},
-                          {WINDOW_ASKED("0-3"), .answer = "200 OK", .body = data, .body_size = BIG},
-                          {BLOB, .body_size = BIG}));
-    assert_int_equal(parts_of(&scene, BIG, &blob), 0);
-    assert_int_equal(blob->size, BIG);
-    assert_reads(&scene, blob, 4980736, 4);
-    assert_reads(&scene, blob, 100, 0);
-    assert_int_equal(blob_read_at(blob, 0, bytes, sizeof bytes, &scene.err), -1);
-    assert_error(&scene.err, ERROR_UNSUPPORTED, "no ranges");
-    assert_false(blob_can_seek(blob));
-    assert_int_equal(read_on(&scene, blob, 0, &status), BIG);
-    assert_int_equal(status, 0);
-    blob_close(blob);
-    scene_end(&scene);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -487,8 +308,6 @@ int main(void)
         cmocka_unit_test(test_wrong_ranges),    cmocka_unit_test(test_etag),
         cmocka_unit_test(test_sizes),           cmocka_unit_test(test_authorisation),
         cmocka_unit_test(test_storage),         cmocka_unit_test(test_retries),
-        cmocka_unit_test(test_read_at),         cmocka_unit_test(test_read_at_no_ranges),
-        cmocka_unit_test(test_read_at_faults),  cmocka_unit_test(test_parts),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, fill, NULL);
