@@ -5,6 +5,7 @@
 
 #include "convert/engine/behind.h"
 #include "convert/engine/lanes.h"
+#include "convert/engine/relay.h"
 #include "convert/engine/tracker.h"
 #include "formats/model/auto.h"
 
@@ -221,7 +222,7 @@ static int lane_work(struct pass_lane *lane, size_t first, size_t end, struct er
     struct disk_work *work = lane->pass->context;
     const struct plan_chunk *chunk = &work->plan->chunks[first];
     if (chunk->keep && !work->decode_kept) {
-        if (feed_copy(&work->feed, &chunk->layer->blob, lane->pass->run, err) < 0)
+        if (relay_blob(&work->feed, &chunk->layer->blob, lane->pass->run, err) < 0)
             return error_wrap(err, "layer %zu", chunk->layer->index);
         work->pass.chunks[first].content = chunk->layer->content;
         struct state_chunk made = chunk_made(work, first);
@@ -403,7 +404,7 @@ int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
     struct disk_work work = {
         .plan = plan,
         .options = options,
-        .decode_kept = options->decode || options->disk_digest,
+        .decode_kept = convert_decodes_kept(options),
         .reuse = target->reuse,
         .salvage = target->salvage,
         .sink = target->sink,
@@ -460,7 +461,7 @@ static int copy_piece(void *context, size_t lane, size_t piece, struct error *er
     const struct manifest *manifest = work->image->manifest;
     bool is_config = piece == manifest->layer_count;
     const struct blob_id *id = is_config ? &manifest->config.blob : &manifest->layers[piece].blob;
-    if (feed_copy(&work->feed, id, work->run, err) < 0) {
+    if (relay_blob(&work->feed, id, work->run, err) < 0) {
         char digest[DIGEST_TEXT_SIZE];
         digest_print(&id->digest, digest);
         return is_config ? error_wrap(err, "the image config %s", digest)
@@ -481,8 +482,9 @@ int convert_copy_blobs(struct run *run, const struct image *image, struct sink *
         total += manifest->layers[i].blob.size;
     run_start_progress(run, total);
     size_t pieces = manifest->layer_count + 1;
-    /* what waits for a network needs no core of its own */
-    size_t lanes = run->threads > uploads ? run->threads : uploads;
+    /* what waits for a network needs no core of its own, and nobody should begin to fetch who has
+     * to wait for a turn there */
+    size_t lanes = uploads > 0 ? uploads : run->threads;
     if (lanes > LANES_MAX)
         lanes = LANES_MAX;
     return lanes_run(lanes < pieces ? lanes : pieces, pieces, copy_piece, &work, err);

@@ -60,6 +60,12 @@ struct disk_target {
     struct salvage *salvage; /* the source is read through it; NULL: as it is */
 };
 
+/* Whether layers that are kept are decoded on the way. */
+static inline bool convert_decodes_kept(const struct convert_options *options)
+{
+    return options->decode || options->disk_digest;
+}
+
 /* Makes or keeps every chunk of the plan. disk: the source's, its size known. */
 int convert_disk(struct run *run, const struct disk *disk, struct blobs *blobs,
                  const struct plan *plan, const struct convert_options *options,

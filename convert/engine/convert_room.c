@@ -34,18 +34,29 @@ static void add(struct sizes *sizes, uint64_t size)
         sizes->sum = INT64_MAX;
 }
 
+/* Whether a blob that is copied goes straight from the source to the destination (relay.h). */
+static bool goes_straight(const struct job *job, enum convert_method method)
+{
+    return job->to->transport == TRANSPORT_REGISTRY && method != METHOD_REWRITTEN &&
+           !convert_decodes_kept(job->options);
+}
+
 /* A chunk that is made takes as much as its disk at most, but for 1 in 5,000. */
 static struct sizes sizes_of(const struct job *job, enum convert_method method)
 {
     struct sizes sizes = {.sum = 0};
     const struct manifest *manifest = job->image.manifest;
+    bool straight = goes_straight(job, method);
     if (method != METHOD_CONVERTED)
-        for (size_t i = 0; i < manifest->layer_count; i++)
+        for (size_t i = 0; i < manifest->layer_count && !straight; i++)
             add(&sizes, manifest->layers[i].blob.size);
     else
         for (size_t i = 0; i < job->plan.count; i++) {
             const struct plan_chunk *chunk = &job->plan.chunks[i];
-            add(&sizes, chunk->keep ? chunk->layer->blob.size : chunk->length);
+            if (!chunk->keep)
+                add(&sizes, chunk->length);
+            else if (!straight)
+                add(&sizes, chunk->layer->blob.size);
         }
     return sizes;
 }

@@ -3,6 +3,8 @@
  */
 #include "convert/engine/convert_parts.h"
 
+#include "convert/engine/relay.h"
+
 #include "formats/model/auto.h"
 
 static const struct blob_id *part_id(const struct job *job, bool nvram)
@@ -58,7 +60,7 @@ int convert_put_small(struct job *job, struct sink *sink, struct error *err)
     struct feed feed;
     feed_init(&feed, job->image.blobs, sink, false);
     job->nvram_id = *part_id(job, true);
-    if (feed_copy(&feed, &job->nvram_id, job->run, err) < 0)
+    if (relay_blob(&feed, &job->nvram_id, job->run, err) < 0)
         return error_wrap(err, "nvram.v1");
     if (sink_put(sink, job->vm_config.data, job->vm_config.size, &job->vm_config_id, err) < 0)
         return error_wrap(err, "config.v1");

@@ -45,17 +45,16 @@ static int copy_end(struct fed_blob *fed, struct error *err)
     return fed->copy == NULL ? 0 : output_commit(&fed->copy, &fed->id, err);
 }
 
-/* At the end of the source: 0 where the bytes are those that the id names. */
-static int digest_check(struct fed_blob *fed, struct error *err)
+int feed_check(struct hasher *hasher, uint64_t size, const struct blob_id *id, struct error *err)
 {
     struct digest digest;
-    if (hasher_final(&fed->hasher, &digest, err) < 0)
+    if (hasher_final(hasher, &digest, err) < 0)
         return -1;
-    if (fed->read != fed->id.size)
+    if (size != id->size)
         return error_set(err, ERROR_BLOB_SIZE, "has %llu bytes, its descriptor says %llu",
-                         (unsigned long long)fed->read, (unsigned long long)fed->id.size);
-    if (digest_equal(&digest, &fed->id.digest))
-        return copy_end(fed, err);
+                         (unsigned long long)size, (unsigned long long)id->size);
+    if (digest_equal(&digest, &id->digest))
+        return 0;
     char found[DIGEST_TEXT_SIZE];
     digest_print(&digest, found);
     return error_set(err, ERROR_BLOB_DIGEST,
@@ -90,7 +89,7 @@ static int piece_fill(struct fed_blob *fed, struct piece *piece, struct error *e
     if (status < 0)
         return -1;
     if (status == 0)
-        return digest_check(fed, err);
+        return feed_check(&fed->hasher, fed->read, &fed->id, err) < 0 ? -1 : copy_end(fed, err);
     fed->read += piece->size;
     hasher_update(&fed->hasher, piece->data, piece->size);
     if (fed->copy != NULL && output_write(fed->copy, piece->data, piece->size, err) < 0)
@@ -277,10 +276,4 @@ int feed_drain(struct feed *feed, const struct blob_id *id, struct run *run, str
             return -1;
     }
     return status;
-}
-
-int feed_copy(struct feed *feed, const struct blob_id *id, struct run *run, struct error *err)
-{
-    int there = sink_has(feed->copy_to, id, err);
-    return there != 0 ? (there < 0 ? -1 : 0) : feed_drain(feed, id, run, err);
 }

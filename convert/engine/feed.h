@@ -34,7 +34,7 @@ struct run;
 /* Reads a blob to its end, for its digest and, with copy_to, its copy. Stops with the run's signal.
  */
 int feed_drain(struct feed *feed, const struct blob_id *id, struct run *run, struct error *err);
-/* The same, but reads nothing where copy_to has the blob already. */
-int feed_copy(struct feed *feed, const struct blob_id *id, struct run *run, struct error *err);
+/* At a blob's end: 0 where what was hashed, of that size, is what the id names. */
+int feed_check(struct hasher *hasher, uint64_t size, const struct blob_id *id, struct error *err);
 
 #endif

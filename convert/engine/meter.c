@@ -212,11 +212,25 @@ static int metered_sink_open(struct sink *sink, struct output **ret, struct erro
     return 0;
 }
 
+/* As a commit. */
+static int metered_take(struct sink *sink, struct blob *blob, const struct blob_id *id,
+                        struct error *err)
+{
+    struct meter *meter = of_sink(sink);
+    int there = sink_has(meter->target, id, err);
+    if (there < 0 || sink_take(meter->target, blob, id, err) < 0)
+        return -1;
+    count(meter, id, there == 1);
+    return 0;
+}
+
 struct sink *meter_sink(struct meter *meter, struct sink *target)
 {
-    static const struct sink_ops ops = {.open = metered_sink_open, .has = metered_has};
+    static const struct sink_ops written = {.open = metered_sink_open, .has = metered_has};
+    static const struct sink_ops taken = {
+        .open = metered_sink_open, .has = metered_has, .take = metered_take};
     meter->target = target;
-    meter->sink.ops = &ops;
+    meter->sink.ops = target != NULL && sink_can_take(target) ? &taken : &written;
     return target == NULL ? NULL : &meter->sink;
 }
 

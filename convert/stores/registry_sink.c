@@ -13,6 +13,11 @@ struct registry_output {
     struct spool_part *part;
 };
 
+static struct registry *registry_of(struct sink *sink)
+{
+    return (struct registry *)((char *)sink - offsetof(struct registry, sink));
+}
+
 /* --- what is known of a digest; with registry->lock held --- */
 
 static struct sent_blob *sent_find(const struct registry *registry, const struct digest *digest)
@@ -92,7 +97,7 @@ static void sent_end(struct registry *registry, const struct digest *digest, boo
 
 static int registry_has(struct sink *sink, const struct blob_id *id, struct error *err)
 {
-    struct registry *registry = (struct registry *)((char *)sink - offsetof(struct registry, sink));
+    struct registry *registry = registry_of(sink);
     bool absent;
     int status = sent_begin(registry, &id->digest, &absent, err);
     if (status != 0)
@@ -131,8 +136,14 @@ static int body_read(void *context, uint64_t offset, void *data, size_t size, st
     return part_read(context, offset, data, size, err);
 }
 
-static int send_part(struct registry *registry, struct spool_part *part, const struct blob_id *id,
-                     struct error *err)
+static int blob_body_read(void *context, uint64_t offset, void *data, size_t size,
+                          struct error *err)
+{
+    return blob_read_at(context, offset, data, size, err);
+}
+
+static int send(struct registry *registry, const struct http_body *body, const struct blob_id *id,
+                struct error *err)
 {
     bool absent;
     int there = sent_begin(registry, &id->digest, &absent, err);
@@ -140,10 +151,8 @@ static int send_part(struct registry *registry, struct spool_part *part, const s
         return there < 0 ? -1 : 0;
     if (!absent)
         there = ask(registry, id, err);
-    struct http_body body = {.size = id->size, .read = body_read, .context = part};
     if (there == 0)
-        there =
-            upload_blob(&registry->remote, id, &body, registry->options.watch, err) < 0 ? -1 : 1;
+        there = upload_blob(&registry->remote, id, body, registry->options.watch, err) < 0 ? -1 : 1;
     sent_end(registry, &id->digest, there == 1);
     return there == 1 ? 0 : -1;
 }
@@ -151,9 +160,10 @@ static int send_part(struct registry *registry, struct spool_part *part, const s
 static int registry_commit(struct output *base, const struct blob_id *id, struct error *err)
 {
     struct registry_output *output = (struct registry_output *)base;
+    const struct http_body body = {.size = id->size, .read = body_read, .context = output->part};
     int status =
         part_size(output->part) == id->size
-            ? send_part(output->registry, output->part, id, err)
+            ? send(output->registry, &body, id, err)
             : error_set(err, ERROR_INTERNAL, "a blob has %llu bytes, not %llu",
                         (unsigned long long)part_size(output->part), (unsigned long long)id->size);
     registry_abort(base);
@@ -165,7 +175,7 @@ static const struct output_ops registry_output_ops = {
 
 static int registry_open(struct sink *sink, struct output **ret, struct error *err)
 {
-    struct registry *registry = (struct registry *)((char *)sink - offsetof(struct registry, sink));
+    struct registry *registry = registry_of(sink);
     struct spool *spool = network_spool(registry->network, err);
     if (spool == NULL)
         return -1;
@@ -183,4 +193,12 @@ static int registry_open(struct sink *sink, struct output **ret, struct error *e
     return 0;
 }
 
-const struct sink_ops registry_sink_ops = {.open = registry_open, .has = registry_has};
+static int registry_take(struct sink *sink, struct blob *blob, const struct blob_id *id,
+                         struct error *err)
+{
+    const struct http_body body = {.size = id->size, .read = blob_body_read, .context = blob};
+    return send(registry_of(sink), &body, id, err);
+}
+
+const struct sink_ops registry_sink_ops = {
+    .open = registry_open, .has = registry_has, .take = registry_take};

@@ -115,6 +115,17 @@ int sink_has(struct sink *sink, const struct blob_id *id, struct error *err)
     return sink->ops->has(sink, id, err);
 }
 
+bool sink_can_take(const struct sink *sink)
+{
+    return sink->ops->take != NULL;
+}
+
+int sink_take(struct sink *sink, struct blob *blob, const struct blob_id *id, struct error *err)
+{
+    assert(sink_can_take(sink) && blob_can_seek(blob) && blob->size == id->size);
+    return sink->ops->take(sink, blob, id, err);
+}
+
 int output_write(struct output *output, const void *data, size_t size, struct error *err)
 {
     return size == 0 ? 0 : output->ops->write(output, data, size, err);

@@ -107,10 +107,15 @@ struct sink_ops {
     /* Whether a blob of that digest and size is there; then nothing needs to be written. 1, 0, -1.
      */
     int (*has)(struct sink *sink, const struct blob_id *id, struct error *err);
+    /* Takes a blob that can be read at any place straight from there, forwards, but for what it has
+     * to send again; or finds that it is there already. NULL: it is to be opened and written. */
+    int (*take)(struct sink *sink, struct blob *blob, const struct blob_id *id, struct error *err);
 };
 
 int sink_open(struct sink *sink, struct output **ret, struct error *err);
 int sink_has(struct sink *sink, const struct blob_id *id, struct error *err);
+bool sink_can_take(const struct sink *sink);
+int sink_take(struct sink *sink, struct blob *blob, const struct blob_id *id, struct error *err);
 int output_write(struct output *output, const void *data, size_t size, struct error *err);
 /* id: what the writer hashed. Sets *output NULL. */
 int output_commit(struct output **output, const struct blob_id *id, struct error *err);

@@ -2,7 +2,7 @@
  * copies are committed then and only then. Each with a thread and without. */
 #include "tests/unit/faulty_store.h"
 
-#include "convert/engine/feed.h"
+#include "convert/engine/relay.h"
 #include "convert/engine/run.h"
 #include "tests/unit/fail_thread.h"
 #include "tests/unit/make_data.h"
@@ -257,10 +257,10 @@ static void test_copies(void **state)
     for (int threaded = 0; threaded < 2; threaded++) {
         struct scene scene;
         scene_init(&scene, DATA_SIZE, true, threaded != 0);
-        assert_int_equal(feed_copy(&scene.feed, &scene.id, &run, &err), 0);
+        assert_int_equal(relay_blob(&scene.feed, &scene.id, &run, &err), 0);
         assert_int_equal(scene.sink.count, 1);
         /* it is there: not even read again by feed_copy, and not written again by feed_drain */
-        assert_int_equal(feed_copy(&scene.feed, &scene.id, &run, &err), 0);
+        assert_int_equal(relay_blob(&scene.feed, &scene.id, &run, &err), 0);
         assert_int_equal(scene.source.opened, 1);
         assert_int_equal(feed_drain(&scene.feed, &scene.id, &run, &err), 0);
         assert_int_equal(scene.source.opened, 2);
@@ -275,7 +275,7 @@ static void test_copies(void **state)
         stop = 1;
         scene.source.size = DATA_SIZE - 1;
         struct blob_id other = id_of(data, DATA_SIZE - 1);
-        assert_int_equal(feed_copy(&scene.feed, &other, &run, &err), -1);
+        assert_int_equal(relay_blob(&scene.feed, &other, &run, &err), -1);
         assert_int_equal(err.class, ERROR_INTERRUPTED);
         stop = 0;
         assert_int_equal(scene.sink.count, 1);
