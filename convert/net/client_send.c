@@ -55,6 +55,13 @@ static int route_scope(const struct client_request *request, char **ret, struct 
     return error_memory(err);
 }
 
+/* Of the body; 0: there is none, or it is not known how long it will be. */
+static uint64_t known_size(const struct client_request *request)
+{
+    const struct http_body *body = request->body;
+    return body == NULL || body->size == HTTP_SIZE_UNKNOWN ? 0 : body->size;
+}
+
 static int route_find(struct client *client, const struct client_request *request,
                       struct route *ret, struct error *err)
 {
@@ -62,7 +69,7 @@ static int route_find(struct client *client, const struct client_request *reques
     if (client_reach(client, &base, &ret->auth, err) < 0 ||
         route_scope(request, &ret->scope, err) < 0)
         return -1;
-    ret->seconds = client_estimate(client, request->body == NULL ? 0 : request->body->size);
+    ret->seconds = client_estimate(client, known_size(request));
     bool whole = request->path[0] != '/';
     if (asprintf(&ret->url, "%s%s", whole ? "" : base, request->path) < 0) {
         ret->url = NULL;
@@ -105,7 +112,7 @@ static int send_once(struct client *client, const struct client_request *request
         return http_open(client->options.http, &sent, ret, ret_stream, err);
     uint64_t start = now_ms();
     int status = http_send(client->options.http, &sent, ret, err);
-    if (status == 0 && ret->status / 100 == 2 && request->body != NULL)
+    if (status == 0 && ret->status / 100 == 2 && known_size(request) > 0)
         client_learn(client, request->body->size, now_ms() - start);
     return status;
 }

@@ -57,10 +57,14 @@ const char *http_method_name(enum http_method method);
 /* What is sent. `read` gives exactly size bytes from offset, as often and from wherever it is
  * asked: libcurl sends again from the start where a kept connection turned out dead. */
 struct http_body {
-    uint64_t size;
+    uint64_t size; /* HTTP_SIZE_UNKNOWN: goes chunked, as `wait` has it */
     int (*read)(void *context, uint64_t offset, void *data, size_t size, struct error *err);
+    /* With HTTP_SIZE_UNKNOWN: waits until bytes can be read from offset: how many; 0: that is the
+     * body's end. */
+    int (*wait)(void *context, uint64_t offset, uint64_t *ret_size, struct error *err);
     void *context;
 };
+#define HTTP_SIZE_UNKNOWN UINT64_MAX
 
 struct http_request {
     enum http_method method;

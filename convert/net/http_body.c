@@ -167,10 +167,18 @@ static size_t give_body(char *data, size_t one, size_t count, void *context)
     const struct http_body *body = line->request->body;
     uint64_t rate = line->http->options.limit_rate;
     size_t size = one * count;
-    if (body == NULL || line->sent >= body->size)
+    if (body == NULL)
         return 0;
-    if (size > body->size - line->sent)
-        size = (size_t)(body->size - line->sent);
+    uint64_t left = body->size - line->sent;
+    if (body->size == HTTP_SIZE_UNKNOWN &&
+        body->wait(body->context, line->sent, &left, &line->error) < 0) {
+        line->failed = true;
+        return CURL_READFUNC_ABORT;
+    }
+    if (left == 0)
+        return 0;
+    if (size > left)
+        size = (size_t)left;
     /* in small steps, else a slow rate would send in gusts */
     if (rate != 0 && size > rate / 10)
         size = rate / 10 > 1024 ? (size_t)(rate / 10) : size < 1024 ? size : 1024;

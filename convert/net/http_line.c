@@ -131,7 +131,10 @@ static bool set_method(struct line *line)
         return false;
     if (request->method == HTTP_DELETE && request->body == NULL)
         return true;
-    curl_off_t size = request->body == NULL ? 0 : (curl_off_t)request->body->size;
+    const struct http_body *body = request->body;
+    curl_off_t size = body == NULL                      ? 0
+                      : body->size == HTTP_SIZE_UNKNOWN ? -1
+                                                        : (curl_off_t)body->size;
     return curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, size) == CURLE_OK;
 }

@@ -23,6 +23,7 @@ struct listing {
     char *path;             /* of the list, without a query */
     const char *key;        /* of the names in a page's object */
     const char *verb;
+    bool once; /* not tried again */
     struct names *names;
     void *seen; /* tsearch over names->items */
     size_t capacity;
@@ -254,6 +255,7 @@ static int fetch(struct listing *listing, const char *path, struct http_response
         .path = path,
         .repository = listing->repository,
         .headers = (const char *const[]){"Accept: application/json", NULL},
+        .once = listing->once,
         .answers = (const int[]){200, 400, 403, 404, 405, 501, 0},
         .verb = listing->verb};
     listing->status = 0;
@@ -333,20 +335,48 @@ static int read_list(struct listing *listing, struct error *err)
     return status;
 }
 
+/* listing->path is the caller's to free. */
+static int tags_of(const struct remote *remote, struct names *names, struct listing *ret,
+                   struct error *err)
+{
+    *ret = (struct listing){.client = remote->client,
+                            .repository = remote->repository,
+                            .key = "tags",
+                            .verb = "listing the tags",
+                            .names = names};
+    if (asprintf(&ret->path, "/v2/%s/tags/list", remote->repository) >= 0)
+        return 0;
+    ret->path = NULL;
+    return error_memory(err);
+}
+
 int remote_tags(const struct remote *remote, struct names *ret, struct error *err)
 {
-    AUTO_FREE char *path = NULL;
-    if (asprintf(&path, "/v2/%s/tags/list", remote->repository) < 0) {
-        path = NULL;
-        return error_memory(err);
-    }
-    struct listing listing = {.client = remote->client,
-                              .repository = remote->repository,
-                              .path = path,
-                              .key = "tags",
-                              .verb = "listing the tags",
-                              .names = ret};
-    return read_list(&listing, err);
+    struct listing listing;
+    int status = tags_of(remote, ret, &listing, err) < 0 || read_list(&listing, err) < 0 ? -1 : 0;
+    free(listing.path);
+    return status;
+}
+
+bool remote_is_new(const struct remote *remote)
+{
+    struct names names = {.items = NULL};
+    struct listing listing;
+    struct error error = ERROR_INIT;
+    AUTO_FREE char *next = NULL;
+    char path[320];
+    bool any;
+    int status = tags_of(remote, &names, &listing, &error);
+    listing.once = true;
+    snprintf(path, sizeof path, "/v2/%.255s/tags/list?n=1", remote->repository);
+    if (status == 0)
+        status = read_page(&listing, path, &any, &next, &error);
+    bool none = status == 0 ? !any && names.passed_over == 0 && next == NULL
+                            : error.class == ERROR_REPOSITORY_MISSING;
+    tdestroy(listing.seen, keep);
+    names_done(&names);
+    free(listing.path);
+    return none;
 }
 
 int remote_catalogue(struct client *client, struct names *ret, struct error *err)

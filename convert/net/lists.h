@@ -28,6 +28,9 @@ void names_done(struct names *names);
 
 /* ERROR_REPOSITORY_MISSING; a repository without tags gives none. */
 int remote_tags(const struct remote *remote, struct names *ret, struct error *err);
+/* Whether the repository is not there yet, or has no tag. Asks once, for one; where that is
+ * refused, or anything else comes, it is not. */
+bool remote_is_new(const struct remote *remote);
 /* The registry's repositories. ERROR_CATALOGUE_REFUSED where it does not tell them (401, 403, 404,
  * 405, or 200 without a list), with the registry's words; the fix names --list. */
 int remote_catalogue(struct client *client, struct names *ret, struct error *err);

@@ -14,7 +14,6 @@
 #define GOOD_IN_ROW   16
 #define MOUNTS_IN_ROW 4
 #define STALLS        2
-#define LOOK_MS       200 /* at the stop flag: a signal handler cannot wake a condition */
 
 /* Facts, and where they are from: docs/registries.md. */
 struct row {
@@ -22,6 +21,7 @@ struct row {
     const char *hosts[3]; /* exact; with "*": by what stands around it, twice at most */
     enum upload_method method;
     bool no_pieces;    /* known to keep none */
+    bool early;        /* blobs may be sent while they are made */
     uint64_t piece;    /* bytes of a PATCH */
     uint64_t most;     /* pieces of one blob; 0: no limit known */
     unsigned parallel; /* uploads */
@@ -55,7 +55,7 @@ static const struct row rows[] = {
      .piece = PIECE,
      .parallel = 4},
     {.name = "quay", .hosts = {"quay.io"}, .piece = PIECE, .parallel = 4},
-    {.name = "unknown", .piece = PIECE, .parallel = 4}, /* last: serves all */
+    {.name = "unknown", .early = true, .piece = PIECE, .parallel = 4}, /* last: serves all */
 };
 
 struct profile {
@@ -67,8 +67,9 @@ struct profile {
     /* under lock */
     enum upload_method method;
     uint64_t piece;
-    bool monolithic_too_large, monolithic_refused, pieces_refused;
-    unsigned allowed, running, good, stalls, mounts_failed;
+    bool monolithic_too_large, monolithic_refused, pieces_refused, early_refused;
+    unsigned allowed, running, growing; /* uploads; growing: those that run before they are whole */
+    unsigned good, stalls, mounts_failed;
 };
 
 /* --- the table --- */
@@ -112,11 +113,7 @@ struct profile *profile_new(const char *host, uint64_t upload_chunk, unsigned co
     profile->most_uploads = concurrency != 0 ? concurrency : profile->row->parallel;
     profile->allowed = profile->most_uploads;
     pthread_mutex_init(&profile->lock, NULL); /* these cannot fail on Linux */
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&profile->turn, &attributes);
-    pthread_condattr_destroy(&attributes);
+    stop_cond_init(&profile->turn);
     return profile;
 }
 
@@ -188,6 +185,9 @@ static bool learn_locked(struct profile *profile, enum upload_refusal refusal, u
         profile->monolithic_refused = true;
         profile->method = UPLOAD_PIECES;
         return true;
+    case REFUSED_EARLY:
+        profile->early_refused = true;
+        return true;
     case STALLED_MONOLITHIC:
         if (profile->pieces_refused)
             return false;
@@ -213,25 +213,17 @@ unsigned profile_uploads(const struct profile *profile)
     return profile->most_uploads;
 }
 
-static void wait_a_little(struct profile *profile)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += LOOK_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
-    pthread_cond_timedwait(&profile->turn, &profile->lock, &until);
-}
-
 bool profile_enter(struct profile *profile, const volatile sig_atomic_t *stop)
 {
     bool entered = false, stopped = false;
     pthread_mutex_lock(&profile->lock);
     while (!entered && !stopped) {
         stopped = stop_is_set(stop);
-        entered = !stopped && profile->running < profile->allowed;
+        /* growing ones may wait for what this one does: one that is whole always goes on */
+        entered = !stopped &&
+                  (profile->running < profile->allowed || profile->running == profile->growing);
         if (!entered && !stopped)
-            wait_a_little(profile);
+            stop_cond_wait(&profile->turn, &profile->lock);
     }
     if (entered)
         profile->running++;
@@ -239,10 +231,26 @@ bool profile_enter(struct profile *profile, const volatile sig_atomic_t *stop)
     return entered;
 }
 
-void profile_leave(struct profile *profile, bool session_lost)
+bool profile_enter_growing(struct profile *profile)
+{
+    pthread_mutex_lock(&profile->lock);
+    bool may = profile->row->early && !profile->chunk_given && !profile->pieces_refused &&
+               !profile->early_refused && profile->method == UPLOAD_MONOLITHIC &&
+               profile->running + 1 < profile->allowed;
+    if (may) {
+        profile->running++;
+        profile->growing++;
+    }
+    pthread_mutex_unlock(&profile->lock);
+    return may;
+}
+
+void profile_leave(struct profile *profile, bool growing, bool session_lost)
 {
     pthread_mutex_lock(&profile->lock);
     profile->running--;
+    if (growing)
+        profile->growing--;
     if (session_lost) {
         profile->good = 0;
         if (profile->allowed > 1)

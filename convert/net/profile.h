@@ -32,9 +32,16 @@ struct profile_plan profile_plan(struct profile *profile, uint64_t size, uint64_
  * halved); a PATCH whose bytes were not kept (Range did not move), 416, 404 or 405 to a PATCH:
  * monolithic; 400 to a monolithic body: pieces. STALLED: monolithic bodies of one blob broke twice
  * in a row: true: that blob is better sent in pieces; the second such blob makes it the rule.
+ * EARLY: blobs are sent when they are whole from now on.
  * sent: bytes of the body that was refused: what another thread has learned meanwhile is not
  * learned twice. False: nothing is left to try. */
-enum upload_refusal { REFUSED_TOO_LARGE, REFUSED_PIECES, REFUSED_MONOLITHIC, STALLED_MONOLITHIC };
+enum upload_refusal {
+    REFUSED_TOO_LARGE,
+    REFUSED_PIECES,
+    REFUSED_MONOLITHIC,
+    REFUSED_EARLY,
+    STALLED_MONOLITHIC,
+};
 bool profile_learn(struct profile *profile, enum upload_refusal refusal, uint64_t sent);
 
 /* Uploads side by side: enter waits until one more may begin (false: stop was set); leave tells how
@@ -42,7 +49,12 @@ bool profile_learn(struct profile *profile, enum upload_refusal refusal, uint64_
  * to where it began. */
 unsigned profile_uploads(const struct profile *profile); /* at once, at most */
 bool profile_enter(struct profile *profile, const volatile sig_atomic_t *stop);
-void profile_leave(struct profile *profile, bool session_lost);
+/* For a blob that is not whole yet (upload_growing). Never waits; false: it is better sent when it
+ * is whole: that was refused, or bodies as long as a blob were, or no further turn would be free.
+ */
+bool profile_enter_growing(struct profile *profile);
+/* growing: it was entered so. */
+void profile_leave(struct profile *profile, bool growing, bool session_lost);
 
 /* Whether to ask for mounts: not any more after several in a row that were not done. */
 bool profile_mounts(struct profile *profile);

@@ -133,7 +133,10 @@ enum step session_open(struct session *session, const struct remote *remote,
 {
     session->remote = remote;
     session->watch = watch;
-    digest_print(digest, session->digest);
+    if (digest != NULL)
+        digest_print(digest, session->digest);
+    else
+        snprintf(session->digest, sizeof session->digest, "that is being made");
     AUTO_FREE char *path = NULL;
     AUTO(http_response_done) struct http_response answer = {0};
     if (asprintf(&path, "/v2/%s/blobs/uploads/", remote->repository) < 0) {
@@ -192,6 +195,16 @@ static enum step check_kept(struct session *session, const struct http_response 
     return STEP_REFUSED;
 }
 
+static enum step end_patch(struct session *session, enum step step,
+                           const struct http_response *answer, struct error *err)
+{
+    if (step != STEP_DONE)
+        return step;
+    if (take_location(session, answer, err) < 0)
+        return fail(session, err);
+    return check_kept(session, answer, err);
+}
+
 enum step session_patch(struct session *session, const struct http_body *blob, uint64_t size,
                         struct error *err)
 {
@@ -206,12 +219,39 @@ enum step session_patch(struct session *session, const struct http_body *blob, u
     struct client_request request = {
         .method = HTTP_PATCH, .path = session->location, .headers = headers, .body = &body};
     session->sent = end;
-    enum step step = send_step(session, &request, &answer, err);
-    if (step != STEP_DONE)
-        return step;
-    if (take_location(session, &answer, err) < 0)
-        return fail(session, err);
-    return check_kept(session, &answer, err);
+    return end_patch(session, send_step(session, &request, &answer, err), &answer, err);
+}
+
+/* What goes is counted: so much the session may have. */
+struct counted {
+    const struct http_body *blob;
+    uint64_t *sent;
+};
+
+static int counted_wait(void *context, uint64_t offset, uint64_t *ret_size, struct error *err)
+{
+    const struct counted *counted = context;
+    return counted->blob->wait(counted->blob->context, offset, ret_size, err);
+}
+
+static int counted_read(void *context, uint64_t offset, void *data, size_t size, struct error *err)
+{
+    const struct counted *counted = context;
+    if (*counted->sent < offset + size)
+        *counted->sent = offset + size;
+    return counted->blob->read(counted->blob->context, offset, data, size, err);
+}
+
+enum step session_stream(struct session *session, const struct http_body *blob, struct error *err)
+{
+    static const char *const headers[] = {"Content-Type: application/octet-stream", NULL};
+    struct counted counted = {.blob = blob, .sent = &session->sent};
+    const struct http_body body = {
+        .size = HTTP_SIZE_UNKNOWN, .read = counted_read, .wait = counted_wait, .context = &counted};
+    AUTO(http_response_done) struct http_response answer = {0};
+    struct client_request request = {
+        .method = HTTP_PATCH, .path = session->location, .headers = headers, .body = &body};
+    return end_patch(session, send_step(session, &request, &answer, err), &answer, err);
 }
 
 /* 201 must name our digest, where it names one. */
@@ -225,9 +265,11 @@ static enum step check_made(struct session *session, const struct http_response 
     return fail(session, err);
 }
 
-enum step session_put(struct session *session, const struct http_body *blob, struct error *err)
+enum step session_put(struct session *session, const struct digest *digest,
+                      const struct http_body *blob, struct error *err)
 {
     static const char *const headers[] = {"Content-Type: application/octet-stream", NULL};
+    digest_print(digest, session->digest);
     AUTO(secret_free) char *url = url_add_query(session->location, "digest", session->digest);
     AUTO(http_response_done) struct http_response answer = {0};
     if (url == NULL) {

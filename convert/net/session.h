@@ -1,7 +1,7 @@
 /* session.h: one upload session at a registry: where it is, how much it holds, and single steps in
  * it. What comes after a step is upload.h's business.
  *
- *     session_open ─► session_patch …, session_ask ─► session_put ─► session_close
+ *     session_open ─► session_stream, session_patch …, session_ask ─► session_put ─► session_close
  *
  * Every step that is not STEP_DONE fills err, in words that may be the last ones.
  *
@@ -37,16 +37,21 @@ struct session {
     unsigned retry_after;      /* of the last answer; seconds */
 };
 
-/* session is zeroed. watch: NULL: nobody. STEP_DONE or STEP_FAILED. */
+/* session is zeroed. digest: for messages; NULL: it is not known yet. watch: NULL: nobody.
+ * STEP_DONE or STEP_FAILED. */
 enum step session_open(struct session *session, const struct remote *remote,
                        const struct digest *digest, const struct upload_watch *watch,
                        struct error *err);
 /* The next size bytes of the blob, from held on. */
 enum step session_patch(struct session *session, const struct http_body *blob, uint64_t size,
                         struct error *err);
-/* Ends the session, with the whole blob, or (NULL) with what it holds. Whatever was made of it, it
- * is over after a 201. */
-enum step session_put(struct session *session, const struct http_body *blob, struct error *err);
+/* A blob of a size that is not known yet (http_body.wait), from its start to its end: one PATCH, as
+ * other clients send whole blobs. The session holds nothing before. */
+enum step session_stream(struct session *session, const struct http_body *blob, struct error *err);
+/* Ends the session, with the whole blob, or (NULL) with what it holds, which has that digest.
+ * Whatever was made of it, it is over after a 201. */
+enum step session_put(struct session *session, const struct digest *digest,
+                      const struct http_body *blob, struct error *err);
 /* How much it holds: held. STEP_DONE, STEP_LOST (also where it does not tell) or STEP_FAILED. */
 enum step session_ask(struct session *session, struct error *err);
 /* It is over at the registry: nothing is to be deleted. */

@@ -15,8 +15,10 @@
 struct upload {
     const struct remote *remote;
     struct profile *profile;
-    const struct blob_id *id;
-    const struct http_body *body;
+    const struct growth *growth; /* NULL: the blob was whole from the start */
+    bool whole;
+    struct blob_id id;     /* until it is whole: no digest, and a size that nothing reaches */
+    struct http_body body; /* the size is set when it is whole */
     const struct upload_watch *watch;
     unsigned attempt;       /* since the last progress */
     unsigned again;         /* in all */
@@ -44,9 +46,49 @@ static bool try_other(struct upload *upload)
 static int is_there(const struct upload *upload, struct error *err)
 {
     uint64_t size;
-    int found = remote_blob_find(upload->remote, &upload->id->digest, &size, err);
-    return found <= 0 ? found : size == upload->id->size || size == UINT64_MAX;
+    int found = remote_blob_find(upload->remote, &upload->id.digest, &size, err);
+    return found <= 0 ? found : size == upload->id.size || size == UINT64_MAX;
 }
+
+/* --- a blob that grows --- */
+
+/* Waits until it has more than `size` bytes: how many, or all there are when it is whole. */
+static int grow(struct upload *upload, uint64_t size, uint64_t *ret_size, struct error *err)
+{
+    int more = upload->whole ? 0
+                             : upload->growth->wait(upload->growth->context, size, ret_size,
+                                                    &upload->id, err);
+    if (more != 0)
+        return more < 0 ? -1 : 0;
+    upload->whole = true;
+    upload->body.size = *ret_size = upload->id.size;
+    return 0;
+}
+
+static int growing_wait(void *context, uint64_t offset, uint64_t *ret_size, struct error *err)
+{
+    struct upload *upload = context;
+    uint64_t size;
+    if (grow(upload, offset, &size, err) < 0)
+        return -1;
+    *ret_size = size - offset;
+    return 0;
+}
+
+static int growing_read(void *context, uint64_t offset, void *data, size_t size, struct error *err)
+{
+    const struct upload *upload = context;
+    return upload->body.read(upload->body.context, offset, data, size, err);
+}
+
+static enum step stream(struct upload *upload, struct session *session, struct error *err)
+{
+    const struct http_body body = {
+        .size = HTTP_SIZE_UNKNOWN, .read = growing_read, .wait = growing_wait, .context = upload};
+    return session_stream(session, &body, err);
+}
+
+/* --- after a step --- */
 
 /* After a step that left it open whether the blob was made. */
 static enum step look(const struct upload *upload, enum step step)
@@ -60,7 +102,7 @@ static enum step look(const struct upload *upload, enum step step)
 static enum step send_whole(struct upload *upload, struct session *session, struct error *err)
 {
     for (;;) {
-        enum step step = session_put(session, upload->body, err);
+        enum step step = session_put(session, &upload->id.digest, &upload->body, err);
         if (step == STEP_BUSY && try_again(upload, session->retry_after, err))
             continue;
         if (step == STEP_BROKEN || step == STEP_UNSURE)
@@ -94,11 +136,21 @@ static enum step find_place(struct upload *upload, struct session *session, stru
     return STEP_REFUSED;
 }
 
-static enum step next_piece(struct upload *upload, struct session *session, struct error *err)
+/* The next request: *ret_last: it was the one that ends the session. */
+static enum step next_piece(struct upload *upload, struct session *session, bool *ret_last,
+                            struct error *err)
 {
-    uint64_t left = upload->id->size - session->held;
-    uint64_t size = left < upload->plan.piece ? left : upload->plan.piece;
-    enum step step = session_patch(session, upload->body, size, err);
+    uint64_t piece = upload->plan.piece, size;
+    *ret_last = false;
+    if (!upload->whole && session->held == 0)
+        return stream(upload, session, err);
+    if (grow(upload, session->held + piece - 1, &size, err) < 0)
+        return STEP_FAILED;
+    uint64_t left = size - session->held;
+    *ret_last = upload->whole && left == 0;
+    if (*ret_last)
+        return session_put(session, &upload->id.digest, NULL, err);
+    enum step step = session_patch(session, &upload->body, left < piece ? left : piece, err);
     if (step == STEP_DONE)
         upload->attempt = 0;
     return step;
@@ -111,20 +163,20 @@ static enum step confirm(const struct upload *upload, struct error *err)
     int found = is_there(upload, err);
     if (found != 0)
         return found < 0 ? STEP_FAILED : STEP_DONE;
-    digest_print(&upload->id->digest, digest);
+    digest_print(&upload->id.digest, digest);
     error_set(err, ERROR_REGISTRY,
               "%s/%s: sending blob %s: the registry took all pieces, and has no such blob of %llu "
               "bytes",
               client_host(upload->remote->client), upload->remote->repository, digest,
-              (unsigned long long)upload->id->size);
+              (unsigned long long)upload->id.size);
     return STEP_REFUSED;
 }
 
 static enum step send_pieces(struct upload *upload, struct session *session, struct error *err)
 {
     for (;;) {
-        bool last = session->held == upload->id->size;
-        enum step step = last ? session_put(session, NULL, err) : next_piece(upload, session, err);
+        bool last;
+        enum step step = next_piece(upload, session, &last, err);
         if (last && step == STEP_DONE)
             return confirm(upload, err);
         if (last && (step == STEP_BROKEN || step == STEP_UNSURE)) {
@@ -145,9 +197,9 @@ static enum step send_pieces(struct upload *upload, struct session *session, str
 
 static struct profile_plan make_plan(const struct upload *upload, const struct session *session)
 {
-    uint64_t size = upload->id->size;
+    uint64_t size = upload->id.size;
     struct profile_plan plan = profile_plan(upload->profile, size, session->minimum);
-    if (upload->in_pieces && size > 0)
+    if ((upload->in_pieces && size > 0) || !upload->whole)
         plan.method = UPLOAD_PIECES;
     uint64_t maximum = session->maximum;
     if (maximum != 0 && maximum < size && plan.method == UPLOAD_MONOLITHIC)
@@ -160,8 +212,8 @@ static struct profile_plan make_plan(const struct upload *upload, const struct s
 /* The largest body that the plan means to send. */
 static uint64_t body_size(const struct upload *upload)
 {
-    bool pieces = upload->plan.method == UPLOAD_PIECES && upload->plan.piece < upload->id->size;
-    return pieces ? upload->plan.piece : upload->id->size;
+    bool pieces = upload->plan.method == UPLOAD_PIECES && upload->plan.piece < upload->id.size;
+    return pieces ? upload->plan.piece : upload->id.size;
 }
 
 /* err: of the session before, where there was one. */
@@ -186,7 +238,7 @@ static void learn_of_break(struct upload *upload, const struct error *err)
         ++upload->broken_bodies < BROKEN_BODY)
         return;
     upload->broken_bodies = 0;
-    upload->in_pieces = profile_learn(upload->profile, STALLED_MONOLITHIC, upload->id->size);
+    upload->in_pieces = profile_learn(upload->profile, STALLED_MONOLITHIC, upload->id.size);
 }
 
 static bool learn_of_refusal(struct upload *upload)
@@ -227,20 +279,46 @@ static enum step take_turn(struct upload *upload, unsigned *ret_retry_after, str
 {
     AUTO(session_close) struct session session = {.remote = NULL};
     const struct client_options *settings = client_settings(upload->remote->client);
-    if (!profile_enter(upload->profile, settings->stop)) {
+    bool early = !upload->whole; /* has its turn */
+    if (!early && !profile_enter(upload->profile, settings->stop)) {
         error_set(err, ERROR_INTERRUPTED, "stopped by a signal");
         return STEP_FAILED;
     }
     struct error opening = ERROR_INIT;
     enum step step =
-        session_open(&session, upload->remote, &upload->id->digest, upload->watch, &opening);
+        session_open(&session, upload->remote, upload->whole ? &upload->id.digest : NULL,
+                     upload->watch, &opening);
     if (step == STEP_DONE)
         step = send_in_session(upload, &session, err);
     else
         *err = opening;
     *ret_retry_after = session.retry_after;
-    profile_leave(upload->profile, step == STEP_LOST);
+    profile_leave(upload->profile, early, step == STEP_LOST);
     return step;
+}
+
+/* What came of a session that began before the blob was whole is no verdict on the blob: it begins
+ * anew when that is. */
+static int begin_anew(struct upload *upload, struct error *err)
+{
+    uint64_t size;
+    profile_learn(upload->profile, REFUSED_EARLY, 0);
+    upload->attempt = upload->again = 0;
+    return grow(upload, UINT64_MAX, &size, err);
+}
+
+/* Turn after turn. */
+static int run(struct upload *upload, struct error *err)
+{
+    for (;;) {
+        unsigned retry_after = 0;
+        bool early = !upload->whole;
+        enum step step = take_turn(upload, &retry_after, err);
+        if (step == STEP_DONE)
+            return 0;
+        if (early ? begin_anew(upload, err) < 0 : !goes_on(upload, step, retry_after, err))
+            return -1;
+    }
 }
 
 int upload_blob(const struct remote *remote, const struct blob_id *id, const struct http_body *body,
@@ -248,20 +326,27 @@ int upload_blob(const struct remote *remote, const struct blob_id *id, const str
 {
     struct upload upload = {.remote = remote,
                             .profile = client_profile(remote->client),
-                            .id = id,
-                            .body = body,
+                            .whole = true,
+                            .id = *id,
+                            .body = *body,
                             .watch = watch,
                             .too_large = UINT64_MAX};
     if (!id->has_digest || body->size != id->size)
         return error_set(err, ERROR_INTERNAL, "a blob is to be sent that is not the one in hand");
-    for (;;) {
-        unsigned retry_after = 0;
-        enum step step = take_turn(&upload, &retry_after, err);
-        if (step == STEP_DONE)
-            return 0;
-        if (!goes_on(&upload, step, retry_after, err))
-            return -1;
-    }
+    return run(&upload, err);
+}
+
+int upload_growing(const struct remote *remote, const struct growth *growth,
+                   const struct upload_watch *watch, struct error *err)
+{
+    struct upload upload = {.remote = remote,
+                            .profile = client_profile(remote->client),
+                            .growth = growth,
+                            .id = {.size = UINT64_MAX},
+                            .body = {.read = growth->read, .context = growth->context},
+                            .watch = watch,
+                            .too_large = UINT64_MAX};
+    return run(&upload, err);
 }
 
 /* --- mounts --- */

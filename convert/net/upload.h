@@ -1,9 +1,9 @@
 /* upload.h: one blob sent to a repository. Knows sessions, pieces and their faults; asks profile.h
  * how, and client.h to do it.
  *
- * The caller has its bytes where they can be read again from any offset (a spool, a buffer), and
- * has asked whether the blob is there. Done is a blob for which the registry answered 201, and
- * whose Docker-Content-Digest, where given, is the one asked for; after pieces, which some
+ * The caller has its bytes where they can be read again from any offset (a spool, a buffer, a
+ * source), and has asked whether the blob is there. Done is a blob for which the registry answered
+ * 201, and whose Docker-Content-Digest, where given, is the one asked for; after pieces, which some
  * registries accept and do not keep, a HEAD must show its size.
  *
  * After an error within a session the session is asked for its offset (GET, 204 with Range) and
@@ -27,6 +27,22 @@ struct upload_watch {
 
 int upload_blob(const struct remote *remote, const struct blob_id *id, const struct http_body *body,
                 const struct upload_watch *watch, struct error *err);
+
+/* A blob that is still being made. */
+struct growth {
+    /* Waits until it has more than `size` bytes, or all: 1: *ret_size bytes can be read; 0: it is
+     * whole, and *ret_id says what it is; -1: it is not wanted any more, or a signal came. */
+    int (*wait)(void *context, uint64_t size, uint64_t *ret_size, struct blob_id *ret_id,
+                struct error *err);
+    int (*read)(void *context, uint64_t offset, void *data, size_t size, struct error *err);
+    void *context;
+};
+
+/* As upload_blob, but begun before the blob is whole, in one PATCH that goes on as it grows. Where
+ * that session comes to nothing the blob is sent by upload_blob's ways when it is whole. The caller
+ * has taken its turn (profile_enter_growing), which is given back here. */
+int upload_growing(const struct remote *remote, const struct growth *growth,
+                   const struct upload_watch *watch, struct error *err);
 
 /* Asks the registry to take the blob over from another of its repositories: 1 done, 0 it does not
  * (a session that it opened instead is deleted; after several such answers in a row it is not

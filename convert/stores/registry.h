@@ -42,7 +42,8 @@ struct registry {
     pthread_cond_t changed;
     struct sent_blob *sent;
     size_t sent_count, sent_capacity;
-    const struct mirror *mirrors; /* borrowed */
+    enum { EARLY_UNASKED, EARLY_ASKING, EARLY_GOOD, EARLY_USELESS } early; /* sending blobs so */
+    const struct mirror *mirrors;                                          /* borrowed */
     size_t mirror_count;
     bool *mirror_failed; /* one a mirror: not asked again */
 };
@@ -59,6 +60,19 @@ int mirrors_open(struct registry *registry, const struct blob_id *id, struct blo
 extern const struct sink_ops registry_sink_ops;
 /* Asks anew for a blob that the run has seen at the destination: 1, 0 (forgotten then), -1. */
 int registry_ask_again(struct registry *registry, const struct blob_id *id, struct error *err);
+
+/* --- registry_early.c: blobs that are sent while they are made --- */
+
+struct early;
+/* What part has so far, and all that comes, which is early_write's from now on. NULL: this blob is
+ * better sent when it is whole (and nothing has happened). */
+struct early *early_begin(struct registry *registry, struct spool_part *part);
+int early_write(struct early *early, const void *data, size_t size, struct error *err);
+/* The registry does not have it: the rest is sent. Frees. */
+int early_end(struct early *early, const struct blob_id *id, struct error *err);
+void early_drop(struct early *early); /* nobody wants it; takes NULL; frees */
+/* A blob that was made was there already: so may others be. */
+void early_useless(struct registry *registry);
 
 /* --- registry_publish.c --- */
 

@@ -11,6 +11,7 @@ struct registry_output {
     struct output output;
     struct registry *registry;
     struct spool_part *part;
+    struct early *early; /* NULL: it is sent when it is whole */
 };
 
 static struct registry *registry_of(struct sink *sink)
@@ -121,12 +122,17 @@ int registry_ask_again(struct registry *registry, const struct blob_id *id, stru
 
 static int registry_write(struct output *base, const void *data, size_t size, struct error *err)
 {
-    return part_write(((struct registry_output *)base)->part, data, size, err);
+    struct registry_output *output = (struct registry_output *)base;
+    if (output->early == NULL)
+        output->early = early_begin(output->registry, output->part);
+    return output->early != NULL ? early_write(output->early, data, size, err)
+                                 : part_write(output->part, data, size, err);
 }
 
 static void registry_abort(struct output *base)
 {
     struct registry_output *output = (struct registry_output *)base;
+    early_drop(output->early);
     part_close(output->part);
     free(output);
 }
@@ -142,8 +148,9 @@ static int blob_body_read(void *context, uint64_t offset, void *data, size_t siz
     return blob_read_at(context, offset, data, size, err);
 }
 
+/* *early: what is being sent already, taken where it is wanted; NULL: nothing is. */
 static int send(struct registry *registry, const struct http_body *body, const struct blob_id *id,
-                struct error *err)
+                struct early **early, struct error *err)
 {
     bool absent;
     int there = sent_begin(registry, &id->digest, &absent, err);
@@ -151,8 +158,15 @@ static int send(struct registry *registry, const struct http_body *body, const s
         return there < 0 ? -1 : 0;
     if (!absent)
         there = ask(registry, id, err);
-    if (there == 0)
-        there = upload_blob(&registry->remote, id, body, registry->options.watch, err) < 0 ? -1 : 1;
+    if (there == 1 && early != NULL)
+        early_useless(registry);
+    if (there == 0) {
+        struct early *begun = early == NULL ? NULL : take_ptr(early);
+        int status = begun != NULL
+                         ? early_end(begun, id, err)
+                         : upload_blob(&registry->remote, id, body, registry->options.watch, err);
+        there = status < 0 ? -1 : 1;
+    }
     sent_end(registry, &id->digest, there == 1);
     return there == 1 ? 0 : -1;
 }
@@ -163,7 +177,7 @@ static int registry_commit(struct output *base, const struct blob_id *id, struct
     const struct http_body body = {.size = id->size, .read = body_read, .context = output->part};
     int status =
         part_size(output->part) == id->size
-            ? send(output->registry, &body, id, err)
+            ? send(output->registry, &body, id, &output->early, err)
             : error_set(err, ERROR_INTERNAL, "a blob has %llu bytes, not %llu",
                         (unsigned long long)part_size(output->part), (unsigned long long)id->size);
     registry_abort(base);
@@ -197,7 +211,7 @@ static int registry_take(struct sink *sink, struct blob *blob, const struct blob
                          struct error *err)
 {
     const struct http_body body = {.size = id->size, .read = blob_body_read, .context = blob};
-    return send(registry_of(sink), &body, id, err);
+    return send(registry_of(sink), &body, id, NULL, err);
 }
 
 const struct sink_ops registry_sink_ops = {

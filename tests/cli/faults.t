@@ -282,27 +282,8 @@ ok '--read-back: reset' overcome --read-back
 
 # --- a stall ---
 from "$get * stall 100000"
-started() {
-    "$tartconv" convert -q --chunk-size 1MiB --tmpdir tmp --no-state "$s_host/src:v1" "$s_host/d:new" >out 2>err &
-    child=$!
-    for waited in $(seq 100); do
-        [ "$(requests s ' fault=stall')" -eq 0 ] || return 0
-        sleep 0.05
-    done
-    return 1
-}
-stopped() {
-    started || return 1
-    stop_begun=$(date +%s%N)
-    kill -TERM $child
-    wait $child
-    stop_status=$?
-    [ $stop_status -eq 143 ] && [ $(($(date +%s%N) - stop_begun)) -lt 5000000000 ] || {
-        echo "status $stop_status: $(cat err)"
-        return 1
-    }
-}
-ok 'a stall: SIGTERM ends it' stopped
+ok 'a stall: SIGTERM ends it' stopped_in_stall s convert -q --chunk-size 1MiB --tmpdir tmp --no-state \
+    "$s_host/src:v1" "$s_host/d:new"
 ok '... no tag' untagged s d
 ok '... nothing is left' closed
 if [ "${TORTURE-}" = all ]; then

@@ -154,26 +154,8 @@ ok 'DIGEST_INVALID' overcome t
 
 # --- a signal ---
 source "$blob * stall 100000"
-started() {
-    "$tartconv" convert -q --to same --tmpdir nowhere --no-state "$s_host/src:v1" "$t_host/d:new" >out 2>err &
-    child=$!
-    for waited in $(seq 100); do
-        [ "$(requests s ' fault=stall')" -eq 0 ] || return 0
-        sleep 0.05
-    done
-    return 1
-}
-stopped() {
-    started || return 1
-    kill -TERM $child
-    wait $child
-    stop_status=$?
-    [ $stop_status -eq 143 ] || {
-        echo "status $stop_status: $(cat err)"
-        return 1
-    }
-}
-ok 'SIGTERM while the source stalls' stopped
+ok 'SIGTERM while the source stalls' stopped_in_stall s convert -q --to same --tmpdir nowhere \
+    --no-state "$s_host/src:v1" "$t_host/d:new"
 ok '... no tag' untagged t d
 ok '... no session' closed
 finish

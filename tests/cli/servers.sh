@@ -336,6 +336,28 @@ open_sessions() {
          END { for (id in open) count++; print count + 0 }' "$work/$1/log"
 }
 
+# stopped_in_stall NAME ARGUMENT...: the program, begun so, is stopped by SIGTERM where an answer of that server stalls,
+# and ends at once.
+stopped_in_stall() {
+    stalling=$1
+    shift
+    "$tartconv" "$@" >"$work/out" 2>"$work/err" &
+    child=$!
+    for waited in $(seq 100); do
+        [ "$(requests "$stalling" ' fault=stall')" -eq 0 ] || break
+        sleep 0.05
+    done
+    stop_begun=$(date +%s%N)
+    kill -TERM $child
+    wait $child
+    stop_status=$?
+    [ "$(requests "$stalling" ' fault=stall')" -gt 0 ] && [ $stop_status -eq 143 ] &&
+        [ $(($(date +%s%N) - stop_begun)) -lt 5000000000 ] || {
+        echo "status $stop_status: $(cat "$work/err")"
+        return 1
+    }
+}
+
 # make_noise [NAME SIZE]: the layout NAME (noise) of a disk of SIZE (3M) that does not compress: v1 in layers of 1,500,000
 # bytes (of 3M the last has 146,116), v2 made of it in chunks of 1 MiB with NAME-proof; $layer_0 to $layer_2 are the hex
 # digits of the first V1 layers, $wanted is v2's digest.

@@ -294,14 +294,50 @@ static void test_delete_known(void **state)
     }
 }
 
+/* New is a repository that is not there, or says that it has no tag; asked once, for one. */
+static void test_is_new(void **state)
+{
+    (void)state;
+#define ASKED_ONE .request = "GET /v2/org/vm/tags/list?n=1 HTTP/1.1\r\n"
+    static const struct {
+        struct exchange exchange;
+        bool is_new;
+    } rows[] = {
+        {{ASKED_ONE, .answer = "404 N"}, true},
+        {{ASKED_ONE, .answer = "200 OK", .body = TAGS("null")}, true},
+        {{ASKED_ONE, .answer = "200 OK", .body = TAGS("[]")}, true},
+        {{ASKED_ONE, .answer = "200 OK", .body = TAGS("[\"a\"]")}, false},
+        {{ASKED_ONE, .answer = "200 OK", .body = TAGS("[\"-\"]")}, false},
+        {{ASKED_ONE, .answer = "200 OK",
+          .headers = "Link: </v2/org/vm/tags/list?n=1&last=a>; rel=\"next\"\r\n",
+          .body = TAGS("[]")},
+         false},
+        {{ASKED_ONE, .answer = "200 OK", .body = "{}"}, false},
+        {{ASKED_ONE, .answer = "400 N"}, false},
+        {{ASKED_ONE, .answer = "403 N"}, false},
+        {{ASKED_ONE, .answer = "405 N"}, false},
+        {{ASKED_ONE, .answer = "500 N"}, false},
+        {{ASKED_ONE, .answer = "429 N"}, false},
+        {{ASKED_ONE, .answer = "200 OK", .flags = SCRIPT_RESET | SCRIPT_NO_ANSWER}, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct scene scene;
+        scene_start(&scene, &(struct script_options){0}, &rows[i].exchange, 1);
+        if (remote_is_new(&scene.remote) != rows[i].is_new)
+            fail_msg("row %zu", i);
+        scene_end(&scene);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages),           cmocka_unit_test(test_links),
-        cmocka_unit_test(test_links_elsewhere), cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_smaller_pages),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_delete_absent),   cmocka_unit_test(test_delete_known),
+        cmocka_unit_test(test_is_new),        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_links),         cmocka_unit_test(test_links_elsewhere),
+        cmocka_unit_test(test_repeats),       cmocka_unit_test(test_names),
+        cmocka_unit_test(test_smaller_pages), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_delete),        cmocka_unit_test(test_delete_absent),
+        cmocka_unit_test(test_delete_known),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);

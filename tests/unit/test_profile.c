@@ -199,7 +199,7 @@ static void check_full(struct profile *profile)
 static void leave(struct profile *profile, unsigned times, bool lost)
 {
     for (unsigned i = 0; i < times; i++)
-        profile_leave(profile, lost);
+        profile_leave(profile, false, lost);
 }
 
 static void check_room(struct profile *profile, unsigned room)
@@ -278,7 +278,7 @@ static void *come_and_go(void *argument)
             ;
         sched_yield();
         atomic_fetch_sub(&crowd->in, 1);
-        profile_leave(crowd->profile, i % 50 == 49);
+        profile_leave(crowd->profile, false, i % 50 == 49);
     }
     return NULL;
 }
@@ -297,6 +297,54 @@ static void test_crowd(void **state)
     }
     assert_in_range(crowd.most, 1, 3);
     profile_free(crowd.profile);
+}
+
+/* Blobs that are not whole leave a turn to those that are, and never keep one from going on. */
+static void test_growing(void **state)
+{
+    (void)state;
+    struct profile *profile = open_profile("r.example.com");
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(profile_enter_growing(profile));
+    assert_false(profile_enter_growing(profile));
+    enter(profile, 1);
+    check_full(profile);
+    assert_false(profile_enter_growing(profile));
+    /* one lost session leaves two turns: three grow already */
+    leave(profile, 1, true);
+    enter(profile, 1);
+    check_full(profile);
+    for (unsigned i = 0; i < 3; i++)
+        profile_leave(profile, true, false);
+    assert_false(profile_enter_growing(profile));
+    leave(profile, 1, false);
+    assert_true(profile_enter_growing(profile));
+    profile_leave(profile, true, false);
+    assert_true(profile_learn(profile, REFUSED_EARLY, 0));
+    assert_false(profile_enter_growing(profile));
+    check_plan(profile, 100 * MIB, UPLOAD_MONOLITHIC, 0); /* whole ones are sent as before */
+    profile_free(profile);
+
+    static const enum upload_refusal refusals[] = {REFUSED_TOO_LARGE, REFUSED_PIECES,
+                                                   REFUSED_MONOLITHIC};
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        profile = open_profile("r.example.com");
+        assert_true(profile_learn(profile, refusals[i], 100 * MIB));
+        assert_false(profile_enter_growing(profile));
+        profile_free(profile);
+    }
+    static const char *const hosts[] = {"ghcr.io", "eu.gcr.io", "a.azurecr.io", "quay.io"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        profile = open_profile(hosts[i]);
+        assert_false(profile_enter_growing(profile));
+        profile_free(profile);
+    }
+    profile = profile_new("r.example.com", 3 * MIB, 0); /* --upload-chunk: no body may be longer */
+    assert_false(profile_enter_growing(profile));
+    profile_free(profile);
+    profile = profile_new("r.example.com", 0, 1);
+    assert_false(profile_enter_growing(profile));
+    profile_free(profile);
 }
 
 static void test_mounts(void **state)
@@ -329,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_halving),
         cmocka_unit_test(test_stopped_at_once),
         cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_growing),
         cmocka_unit_test(test_mounts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -296,7 +296,7 @@ static void test_lost_session(void **state)
     signal(SIGALRM, on_alarm);
     assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
     assert_false(profile_enter(profile, &stop));
-    profile_leave(profile, false);
+    profile_leave(profile, false, false);
     scene_end(&scene);
 
     PLAY(FOURS, POST, PATCH("0", "3", "0123", "0", "4"),
