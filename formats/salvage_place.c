@@ -119,9 +119,11 @@ static void places_count(struct places *places)
     for (size_t i = places->count; tail_length(survey) > 0 && i-- > 0 &&
                                    places->items[i].thread + 1 == survey->thread_count;) {
         struct place *place = &places->items[i];
-        if (place->doubtful)
-            state = PLACE_UNSURE;
         place->offset = salvage->gap_end + place->island->offset;
+        /* all blocks but a disk's last have one size: else the stated size is not the disk's */
+        bool misfit = i + 1 == places->count && place->offset % BLOCK_SIZE != 0;
+        if (place->doubtful || misfit)
+            state = PLACE_UNSURE;
         place->state = state;
     }
 }

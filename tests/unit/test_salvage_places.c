@@ -313,6 +313,26 @@ static void test_stream_inside(void **state)
     scene_done();
 }
 
+/* A stated size that is not the blocks' own puts nothing in its place for sure. */
+static void test_stated_size(void **state)
+{
+    (void)state;
+    for (int by = -512; by <= 512; by += 512) {
+        disk_begin();
+        disk_end();
+        memset(layer_bytes(5)->data, 0xFF, 190000);
+        data_size = (size_t)((int)DISK_SIZE + by);
+        disk.size = data_size;
+        data = realloc(data, data_size);
+        assert_non_null(data);
+        struct result result = salvage_image();
+        assert_int_equal(is_listed(&result, data_size - 1, SALVAGE_UNVERIFIED), by != 0);
+        assert_false(is_listed(&result, data_size - 1, SALVAGE_MISSING));
+        result_done(&result);
+        scene_done();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_two_partitions), cmocka_unit_test(test_unverified_witness),
         cmocka_unit_test(test_end_lost),       cmocka_unit_test(test_end_mark),
         cmocka_unit_test(test_doubt),          cmocka_unit_test(test_stream_inside),
+        cmocka_unit_test(test_stated_size),
     };
     return cmocka_run_group_tests_name("salvage_places", tests, store_setup, store_teardown);
 }
