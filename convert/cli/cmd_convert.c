@@ -45,7 +45,7 @@ static bool same_place(const struct reference *a, const struct reference *b)
     if (registry)
         return strcmp(a->host, b->host) == 0 && strcmp(a->repository, b->repository) == 0;
     if (place_stat(a, &stat_a) == 0 && place_stat(b, &stat_b) == 0)
-        return stat_a.st_dev == stat_b.st_dev && stat_a.st_ino == stat_b.st_ino;
+        return file_same(&stat_a, &stat_b);
     return a->transport == b->transport && strcmp(a->path, b->path) == 0;
 }
 

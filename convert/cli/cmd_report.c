@@ -17,8 +17,8 @@ static void tell_failures(struct text *text, const struct json *report)
         uint64_t images = 0;
         const char *fix = json_string(json_get(failure, "fix"));
         json_uint(json_get(failure, "images"), &images);
-        text_line(text, "%s: %" PRIu64 " images, such as %s: %s",
-                  json_string(json_get(failure, "class")), images,
+        text_line(text, "%s: %" PRIu64 " image%s, such as %s: %s",
+                  json_string(json_get(failure, "class")), images, text_plural(images),
                   json_string(json_get(failure, "example")),
                   fix != NULL ? fix : "docs/errors.md says what to do");
     }
@@ -37,10 +37,10 @@ static int tell_text(const struct json *report, struct bytes *out, struct error 
     struct text text = {.out = out, .err = err};
     const struct json *totals = json_get(report, "totals");
     text_line(&text,
-              "%" PRIu64 " images, %" PRIu64 " made, %" PRIu64 " proved, %" PRIu64
+              "%" PRIu64 " image%s, %" PRIu64 " made, %" PRIu64 " proved, %" PRIu64
               " that no shard took",
-              total(totals, "images"), total(totals, "made"), total(totals, "proved"),
-              total(totals, "untaken"));
+              total(totals, "images"), text_plural(total(totals, "images")), total(totals, "made"),
+              total(totals, "proved"), total(totals, "untaken"));
     for (const struct json *status = json_first(json_get(totals, "statuses")); status != NULL;
          status = json_next(status)) {
         uint64_t count = 0;

@@ -52,12 +52,13 @@ static int tell_text(const struct sync_result *result, const char *log, struct b
     size_print(result->bytes_read, read);
     size_print(result->bytes_written, written);
     const size_t *statuses = result->statuses;
-    text_line(&text,
-              "%zu images: %zu done, %zu already, %zu gone, %zu left, %zu failed, %zu stopped, %zu "
-              "not begun; %s read, %s written",
-              result->count, statuses[IMAGE_DONE], statuses[IMAGE_ALREADY], statuses[IMAGE_GONE],
-              statuses[IMAGE_LEFT], statuses[IMAGE_FAILED], statuses[IMAGE_STOPPED],
-              statuses[IMAGE_NOT_BEGUN], read, written);
+    text_line(
+        &text,
+        "%zu image%s: %zu done, %zu already, %zu gone, %zu left, %zu failed, %zu stopped, %zu "
+        "not begun; %s read, %s written",
+        result->count, text_plural(result->count), statuses[IMAGE_DONE], statuses[IMAGE_ALREADY],
+        statuses[IMAGE_GONE], statuses[IMAGE_LEFT], statuses[IMAGE_FAILED], statuses[IMAGE_STOPPED],
+        statuses[IMAGE_NOT_BEGUN], read, written);
     text_line(&text, "%s", log);
     return text.status;
 }

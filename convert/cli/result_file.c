@@ -31,9 +31,8 @@ int result_file_apart(const char *output, const char *input, struct error *err)
     struct stat a, b;
     if (output == NULL || input == NULL)
         return 0;
-    bool same = stat(output, &a) == 0 && stat(input, &b) == 0
-                    ? a.st_dev == b.st_dev && a.st_ino == b.st_ino
-                    : strcmp(output, input) == 0;
+    bool same = stat(output, &a) == 0 && stat(input, &b) == 0 ? file_same(&a, &b)
+                                                              : strcmp(output, input) == 0;
     if (!same)
         return 0;
     return error_set(err, ERROR_USAGE,

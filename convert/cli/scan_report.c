@@ -121,8 +121,8 @@ static void tell_sums(struct text *text, const struct inventory *inventory)
     size_print(inventory->to_read, to_read);
     size_print(inventory->to_write, to_write);
     size_print(inventory->to_free, to_free);
-    text_line(text, "%zu images%s; backups: %zu; failed: %zu", inventory->count, needs,
-              inventory->backups, inventory->failed);
+    text_line(text, "%zu image%s%s; backups: %zu; failed: %zu", inventory->count,
+              text_plural(inventory->count), needs, inventory->backups, inventory->failed);
     text_line(text, "stored: %s; without sharing it would be %s more", stored, shared);
     text_line(text,
               "a migration reads at most %s and writes at most %s; once the old images are "

@@ -62,8 +62,7 @@ static int lock_take(const char *path, const char *target, int *ret, struct erro
                    ? refuse(fd, target, err)
                    : error_set_errno(err, ERROR_IO, errno, "the lock %s cannot be taken", path);
     struct stat mine, there;
-    if (fstat(fd, &mine) < 0 || stat(path, &there) < 0 || mine.st_ino != there.st_ino ||
-        mine.st_dev != there.st_dev)
+    if (fstat(fd, &mine) < 0 || stat(path, &there) < 0 || !file_same(&mine, &there))
         return 0;
     char pid[32];
     int size = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());

@@ -54,6 +54,11 @@ struct text {
 
 /* One line; control characters in it become '?'. */
 void text_line(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "image%s" */
+static inline const char *text_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 /* "pulled by Tart 2.0 and later" */
 void text_pullability(struct text *text, const struct pullability *pullability);
 /* REFERENCE[@sha256:…] into a line's beginning, with one digest also where the reference has it

@@ -140,7 +140,7 @@ bool file_is_named(int fd, int folder, const char *name)
 {
     struct stat opened, named;
     return fstat(fd, &opened) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+           file_same(&opened, &named);
 }
 
 bool file_is_there(int folder, const char *name)

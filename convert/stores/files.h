@@ -52,6 +52,11 @@ int file_sync(int fd, const char *name, struct error *err);
  * LOCK_UN) or close. */
 int file_lock(int fd, const char *name, struct error *err);
 
+/* Whether both are the same file or folder, under whatever names. */
+static inline bool file_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
 /* Whether the name still leads to this file; whether anything bears the name. Follow no link. */
 bool file_is_named(int fd, int folder, const char *name);
 bool file_is_there(int folder, const char *name);

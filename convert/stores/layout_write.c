@@ -142,7 +142,7 @@ static int get_folder(struct layout *layout, struct error *err)
         return -1;
     struct stat locked, named;
     if (fstat(layout->folder, &locked) < 0 || stat(layout->path, &named) < 0 ||
-        locked.st_dev != named.st_dev || locked.st_ino != named.st_ino)
+        !file_same(&locked, &named))
         return 0;
     return take_folder(layout, err) < 0 ? -1 : 1;
 }

@@ -133,7 +133,7 @@ static bool place_same(const struct place *a, const struct place *b)
     struct stat stat_a, stat_b;
     return a->folder >= 0 && b->folder >= 0 && strcmp(a->name, b->name) == 0 &&
            fstat(a->folder, &stat_a) == 0 && fstat(b->folder, &stat_b) == 0 &&
-           stat_a.st_dev == stat_b.st_dev && stat_a.st_ino == stat_b.st_ino;
+           file_same(&stat_a, &stat_b);
 }
 
 static int rawfile_open_destination(const struct reference *reference,

@@ -52,7 +52,7 @@ printf '%s\n' \
     '{"kind":"event","version":1,"time":"2026-01-01T00' >hostile
 ok 'report: as text' run 0 report log hostile
 ok '... counts' grep -q '^4 images, 3 made, 2 proved, 1 that no shard took$' out
-ok '... says what to do' grep -q '^exists: 1 images, such as oci:l:v3: tartconv convert --replace oci:l:v1 oci:l:v3$' out
+ok '... says what to do' grep -q '^exists: 1 image, such as oci:l:v3: tartconv convert --replace oci:l:v1 oci:l:v3$' out
 ok '... and that half a line was passed over' grep -q '1 lines of the logs' err
 ok 'report: as a document' run 0 report --format json log hostile
 ok '... that begins as all do' grep -q '^{"kind":"report","version":1,' out

@@ -80,12 +80,12 @@ ok '... and the next' is "$(image "$dst/all/org/c:v1-one-v2")" 'done -'
 ok '... what was there is kept' is "$(tag_digest "$dst" a "v1-plain-before-$(echo "$was" | cut -c 8-15)")" "$was"
 ok '... the new one is there' same_disk "$dst/a:v1-plain" oci:images:v1-long
 ok '... and then done' once 0 --only '.*/a:v1-plain' batch.yaml
-ok '... by its seal' says '1 images: 0 done, 1 already'
+ok '... by its seal' says '1 image: 0 done, 1 already'
 ok 'one more' once 0 --only '.*h:gone' batch.yaml
 delete "$src" org/h v1-plain # the same manifest: both tags lead nowhere now
 batch 'sync:' "- {source: '$src/org/h:gone', target: '$dst/all/org/h:gone', type: image}"
 ok '... the source of which goes' once 0 batch.yaml
-ok '... is done, source gone' says '1 images: 0 done, 0 already, 1 gone'
+ok '... is done, source gone' says '1 image: 0 done, 0 already, 1 gone'
 batch 'sync:' "- {source: '$src/org/h:none', target: '$dst/all/org/h:none', type: image}"
 ok '... and without a target failed' once 3 batch.yaml
 ok '... as such' is "$(image "$dst/all/org/h:none-v2")" 'failed no-such-tag'

@@ -56,7 +56,7 @@ ok '... switched' run 0 switch rolled.log
 ok '... done all the same' once 0 --history rolled.log batch.yaml
 ok '... and rolled back' run 0 rollback rolled.log
 ok '... is left' once 0 --history rolled.log batch.yaml
-ok '... which is no failure' says '1 images: 0 done, 0 already, 0 gone, 1 left'
+ok '... which is no failure' says '1 image: 0 done, 0 already, 0 gone, 1 left'
 ok '... with or without the log' once 0 batch.yaml
 ok '... untouched' is "$(tag_digest "$dst" rolled 1-v2) $(tag_digest "$dst" rolled 1)"  "$staged $before"
 
