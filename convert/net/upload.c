@@ -302,7 +302,8 @@ static enum step take_turn(struct upload *upload, unsigned *ret_retry_after, str
 static int begin_anew(struct upload *upload, struct error *err)
 {
     uint64_t size;
-    profile_learn(upload->profile, REFUSED_EARLY, 0);
+    if (err->class != ERROR_INTERRUPTED) /* it was given up, or a signal came */
+        profile_learn(upload->profile, REFUSED_EARLY, 0);
     upload->attempt = upload->again = 0;
     return grow(upload, UINT64_MAX, &size, err);
 }
