@@ -177,7 +177,10 @@ static bool reads_on(struct download *download, uint64_t offset)
     bool next =
         download->window_size > 0 && offset == download->window_start + download->window_size;
     download->row = next ? download->row + 1 : 0;
-    return download->row == ROW_MAX;
+    if (download->row < ROW_MAX)
+        return false;
+    download->row = 0;
+    return true;
 }
 
 static const struct blob_ops stream_ops;
@@ -194,7 +197,7 @@ static int download_read_at(struct blob *blob, uint64_t offset, void *data, size
         } else if (copied == 0) {
             if (download->lent == 0)
                 stream_leave(download);
-            if (reads_on(download, offset) && download->lent == 0) {
+            if (download->lent == 0 && reads_on(download, offset)) {
                 download->at = offset;
                 download->streaming = true;
             } else if (window_fill(download, offset, err) < 0) {

@@ -87,10 +87,21 @@ static void test_read_at_goes_back(void **state)
                           {WINDOW_ASKED("1835008-2097151"), WINDOW_SENT(1835008, 2097151),
                            WINDOW_RANGE(1835008, 2097151)},
                           {WINDOW_ASKED("2097152-"), WINDOW_SENT(2097152, 6291455),
-                           WINDOW_RANGE(2097152, 6291455)}));
+                           WINDOW_RANGE(2097152, 6291455)},
+                          {WINDOW_ASKED("2097152-2359295"), WINDOW_SENT(2097152, 2359295),
+                           WINDOW_RANGE(2097152, 2359295)},
+                          {WINDOW_ASKED("2359296-2621439"), WINDOW_SENT(2359296, 2621439),
+                           WINDOW_RANGE(2359296, 2621439)},
+                          {WINDOW_ASKED("2621440-2883583"), WINDOW_SENT(2621440, 2883583),
+                           WINDOW_RANGE(2621440, 2883583)},
+                          {WINDOW_ASKED("2883584-"), WINDOW_SENT(2883584, 6291455),
+                           WINDOW_RANGE(2883584, 6291455)}));
     assert_int_equal(blob_of(&scene, BIG, &blob), 0);
     assert_reads(&scene, blob, 0, 3000000);
     for (size_t at = 1u << 20; at < BIG; at += 1u << 19)
+        assert_reads(&scene, blob, at, 1u << 19);
+    /* once more, into the window that is still there */
+    for (size_t at = 1900000; at < 5000000; at += 1u << 19)
         assert_reads(&scene, blob, at, 1u << 19);
     blob_close(blob);
     scene_end(&scene);
