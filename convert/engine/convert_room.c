@@ -34,11 +34,20 @@ static void add(struct sizes *sizes, uint64_t size)
         sizes->sum = INT64_MAX;
 }
 
+/* What comes from a mirror is laid aside and checked before it is believed (registry_mirror.c). */
+static bool has_mirrors(const struct job *job)
+{
+    const struct convert_options *options = job->options;
+    return job->from->transport == TRANSPORT_REGISTRY &&
+           (options->mirrors != NULL ? options->mirror_count
+                                     : network_options(options->network)->mirror_count) > 0;
+}
+
 /* Whether a blob that is copied goes straight from the source to the destination (relay.h). */
 static bool goes_straight(const struct job *job, enum convert_method method)
 {
     return job->to->transport == TRANSPORT_REGISTRY && method != METHOD_REWRITTEN &&
-           !convert_decodes_kept(job->options);
+           !has_mirrors(job) && !convert_decodes_kept(job->options);
 }
 
 /* A chunk that is made takes as much as its disk at most, but for 1 in 5,000. */

@@ -87,6 +87,11 @@ static int hash(struct relay *relay, uint64_t offset, const uint8_t *data, size_
                 struct error *err)
 {
     uint64_t end = offset + size;
+    /* what is sent once more from its start is checked once more */
+    if (offset == 0 && relay->hashed > 0 && hasher_restart(&relay->hasher, err) < 0)
+        return -1;
+    if (offset == 0)
+        relay->hashed = 0;
     if (offset > relay->hashed)
         return error_set(err, ERROR_INTERNAL, "a blob is sent with byte %llu before byte %llu",
                          (unsigned long long)offset, (unsigned long long)relay->hashed);

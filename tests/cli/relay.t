@@ -66,6 +66,11 @@ ok '... and sent once' asked t 6 "PUT $uploads.* 201"
 ok '... nothing is open' closed
 ok '--dry-run: nothing will wait' convert 0 --dry-run
 ok '... it says' test "$(jq .spool_size "$work/out")" -eq 0
+mirrored() {
+    run 0 convert --format json --dry-run --to same --no-state --src-mirror "$t_host/mirror" "$s_host/src:v1" "$t_host/d:new" &&
+        [ "$(jq .spool_size "$work/out")" -gt 3000000 ]
+}
+ok '... but for what comes from a mirror' mirrored
 source
 ok 'V2 as it is' run 0 convert --tmpdir nowhere --no-state "$s_host/src:v2" "$t_host/d:v2"
 ok '... the image' published t d v2 "$wanted"
@@ -130,6 +135,10 @@ source
 destination "PUT $uploads * reset"
 ok 'reset on and on' fails 69 unreachable
 ok '... is the destination' says "$t_host/d: sending blob"
+source "$blob 2+ corrupt 100"
+destination "PUT digest=sha256.3A$layer_1 1 cut 1400000"
+ok 'a source that gives other bytes the second time' fails 2 blob-digest
+ok '... is named' says "layer 2 sha256:$layer_1"
 pieces="--upload-chunk 300KiB"
 source
 ok 'pieces' convert 0 $pieces

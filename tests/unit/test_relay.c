@@ -16,6 +16,7 @@ struct taker {
     struct sink sink;
     bool has;
     uint64_t back_from, back_to; /* before the piece at the first it reads on from the second */
+    bool spoil_at_back;          /* the source's bytes are others from then on */
     size_t asked, taken;
     uint8_t got[DATA_SIZE];
     uint64_t reached;            /* bytes that were given out, from the start */
@@ -40,6 +41,8 @@ static int taker_take(struct sink *sink, struct blob *blob, const struct blob_id
         if (at == back_from) {
             at = taker->back_to;
             back_from = UINT64_MAX;
+            if (taker->spoil_at_back)
+                data[DATA_SIZE / 2] ^= 1;
         }
         size_t size = id->size - at < STEP ? (size_t)(id->size - at) : STEP;
         if (taker->stop != NULL && at > id->size / 2)
@@ -188,6 +191,22 @@ static void test_goes_back_without_ranges(void **state)
     scene_done(scene);
 }
 
+/* A source that gives other bytes when it is read again is found out, and is who is told of. */
+static void test_other_bytes_again(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STEPS; i++) {
+        struct scene *scene = scene_new(steps[i]);
+        scene->taker.back_from = (uint64_t)14 * STEP;
+        scene->taker.spoil_at_back = true;
+        assert_int_equal(relay(scene), -1);
+        data[DATA_SIZE / 2] ^= 1;
+        assert_int_equal(scene->err.class, ERROR_BLOB_DIGEST);
+        assert_int_equal(scene->taker.taken, 0);
+        scene_done(scene);
+    }
+}
+
 static void test_is_there(void **state)
 {
     (void)state;
@@ -296,6 +315,7 @@ int main(void)
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_goes_back),
         cmocka_unit_test(test_goes_back_without_ranges),
+        cmocka_unit_test(test_other_bytes_again),
         cmocka_unit_test(test_is_there),
         cmocka_unit_test(test_source_fails),
         cmocka_unit_test(test_empty),
