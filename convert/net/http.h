@@ -12,7 +12,8 @@
  * same scheme, host and port; https never leads to http. Cookies are never kept. Proxies come from
  * the environment, as curl does it. A transfer that stays under 1 KiB/s for stall_seconds ends, and
  * so does one whose `stop` was set (within a second): ERROR_INTERRUPTED. Only a DELETE, which
- * clears up, is still sent then, and has 5 s.
+ * clears up, is still sent then, and has 5 s; as long has a POST without a body that was under way
+ * (what it opens must be known), and a body of unknown size to come to its end.
  *
  * Errors: ERROR_UNREACHABLE: refused, reset, cut short, timed out, no such host: the same request
  * may succeed later. ERROR_TLS: the host's certificate is not trusted, or no TLS is spoken there.

@@ -17,7 +17,7 @@
 #define STREAM_BUFFER     (1u << 20)
 #define STALL_BYTES       1024 /* a second */
 #define STALL_SECONDS     60
-#define CLEAR_UP_SECONDS  5   /* of a DELETE once `stop` was set */
+#define CLEAR_UP_SECONDS  5   /* of what may still end once `stop` was set */
 #define WAIT_MS           200 /* how long a set `stop` may go unseen */
 #define CURL_BUFFER       (512L << 10)
 #define CONNECT_SECONDS   30L
@@ -103,6 +103,8 @@ struct line {
     /* stall: bytes moved, and time spent waiting for more */
     uint64_t moved;
     int64_t waited;
+    int64_t stopped; /* when `stop` was seen; 0: it was not */
+    bool late;       /* it was set before this began */
 };
 
 struct line *line_take(struct http *http, struct error *err);

@@ -203,7 +203,8 @@ static int begin(struct line *line, bool authorised, struct error *err)
     line->why[0] = '\0';
     line->started = clock_ns();
     line->sent = line->moved = 0;
-    line->waited = 0;
+    line->waited = line->stopped = 0;
+    line->late = stop_is_set(line->http->options.stop);
     line->failed = line->done = line->cut = line->paused = line->in_head = false;
     line->error = (struct error)ERROR_INIT;
     line->head.size = line->body.size = line->begin = line->end = 0;
@@ -234,14 +235,24 @@ static int check_stall(struct line *line, int64_t waited, struct error *err)
     return error_set(err, ERROR_UNREACHABLE, "stalled: under 1 KiB/s for %u s", seconds);
 }
 
-/* A DELETE clears up what would be left behind: it may still go out. */
-static bool is_stopped(const struct line *line)
+/* What clears up, or would leave something behind if nobody saw its end, may still come to it: a
+ * DELETE, an upload session that is being opened, and a body that is ended because of the signal.
+ */
+static bool may_end(const struct line *line)
 {
-    const volatile sig_atomic_t *stop = line->http->options.stop;
-    if (!stop_is_set(stop))
+    const struct http_request *request = line->request;
+    bool opens = request->method == HTTP_POST && request->body == NULL;
+    bool ends = request->body != NULL && request->body->size == HTTP_SIZE_UNKNOWN;
+    return request->method == HTTP_DELETE || ((opens || ends) && !line->late);
+}
+
+static bool is_stopped(struct line *line)
+{
+    if (!stop_is_set(line->http->options.stop))
         return false;
-    return line->request->method != HTTP_DELETE ||
-           clock_ns() - line->started > CLEAR_UP_SECONDS * INT64_C(1000000000);
+    if (line->stopped == 0)
+        line->stopped = clock_ns();
+    return !may_end(line) || clock_ns() - line->stopped > CLEAR_UP_SECONDS * INT64_C(1000000000);
 }
 
 static int turn(struct line *line, struct error *err)

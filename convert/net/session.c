@@ -148,6 +148,7 @@ enum step session_open(struct session *session, const struct remote *remote,
                                            .path = path,
                                            .repository = remote->repository,
                                            .access = ACCESS_PUSH,
+                                           .once = digest == NULL,
                                            .answers = (const int[]){202, 0},
                                            .verb = "opening an upload session"};
     if (client_send(remote->client, &request, &answer, err) < 0)

@@ -37,8 +37,8 @@ struct session {
     unsigned retry_after;      /* of the last answer; seconds */
 };
 
-/* session is zeroed. digest: for messages; NULL: it is not known yet. watch: NULL: nobody.
- * STEP_DONE or STEP_FAILED. */
+/* session is zeroed. digest: for messages; NULL: it is not known yet, and there is one try. watch:
+ * NULL: nobody. STEP_DONE or STEP_FAILED. */
 enum step session_open(struct session *session, const struct remote *remote,
                        const struct digest *digest, const struct upload_watch *watch,
                        struct error *err);

@@ -17,6 +17,8 @@ struct upload {
     struct profile *profile;
     const struct growth *growth; /* NULL: the blob was whole from the start */
     bool whole;
+    bool early;            /* the session in hand began before it was whole: it has one try */
+    bool given_up;         /* nobody wants it any more */
     struct blob_id id;     /* until it is whole: no digest, and a size that nothing reaches */
     struct http_body body; /* the size is set when it is whole */
     const struct upload_watch *watch;
@@ -32,7 +34,7 @@ struct upload {
 /* May one more step be taken? Waits for it. */
 static bool try_again(struct upload *upload, unsigned retry_after, struct error *err)
 {
-    return upload->again++ < AGAIN_MAX &&
+    return !upload->early && upload->again++ < AGAIN_MAX &&
            client_wait(upload->remote->client, upload->attempt++, retry_after, err) == 0;
 }
 
@@ -55,23 +57,23 @@ static int is_there(const struct upload *upload, struct error *err)
 /* Waits until it has more than `size` bytes: how many, or all there are when it is whole. */
 static int grow(struct upload *upload, uint64_t size, uint64_t *ret_size, struct error *err)
 {
-    int more = upload->whole ? 0
-                             : upload->growth->wait(upload->growth->context, size, ret_size,
-                                                    &upload->id, err);
-    if (more != 0)
-        return more < 0 ? -1 : 0;
-    upload->whole = true;
-    upload->body.size = *ret_size = upload->id.size;
-    return 0;
+    const struct growth *growth = upload->growth;
+    int more = upload->whole ? 0 : growth->wait(growth->context, size, ret_size, &upload->id, err);
+    if (more == 0) {
+        upload->whole = true;
+        upload->body.size = *ret_size = upload->id.size;
+    }
+    return more < 0 ? -1 : 0;
 }
 
+/* A body that nobody wants any more comes to its end: of a session whose request broke some
+ * registries tell no place, and it could not be deleted. */
 static int growing_wait(void *context, uint64_t offset, uint64_t *ret_size, struct error *err)
 {
     struct upload *upload = context;
-    uint64_t size;
-    if (grow(upload, offset, &size, err) < 0)
-        return -1;
-    *ret_size = size - offset;
+    uint64_t size = offset;
+    upload->given_up = grow(upload, offset, &size, err) < 0;
+    *ret_size = upload->given_up ? 0 : size - offset;
     return 0;
 }
 
@@ -85,7 +87,11 @@ static enum step stream(struct upload *upload, struct session *session, struct e
 {
     const struct http_body body = {
         .size = HTTP_SIZE_UNKNOWN, .read = growing_read, .wait = growing_wait, .context = upload};
-    return session_stream(session, &body, err);
+    enum step step = session_stream(session, &body, err);
+    if (!upload->given_up)
+        return step;
+    error_set(err, ERROR_INTERRUPTED, "it was given up");
+    return STEP_FAILED;
 }
 
 /* --- after a step --- */
@@ -136,21 +142,13 @@ static enum step find_place(struct upload *upload, struct session *session, stru
     return STEP_REFUSED;
 }
 
-/* The next request: *ret_last: it was the one that ends the session. */
-static enum step next_piece(struct upload *upload, struct session *session, bool *ret_last,
-                            struct error *err)
+/* The next request of a session. */
+static enum step next_piece(struct upload *upload, struct session *session, struct error *err)
 {
-    uint64_t piece = upload->plan.piece, size;
-    *ret_last = false;
-    if (!upload->whole && session->held == 0)
-        return stream(upload, session, err);
-    if (grow(upload, session->held + piece - 1, &size, err) < 0)
-        return STEP_FAILED;
-    uint64_t left = size - session->held;
-    *ret_last = upload->whole && left == 0;
-    if (*ret_last)
-        return session_put(session, &upload->id.digest, NULL, err);
-    enum step step = session_patch(session, &upload->body, left < piece ? left : piece, err);
+    uint64_t left = upload->id.size - session->held, piece = upload->plan.piece;
+    enum step step = upload->whole
+                         ? session_patch(session, &upload->body, left < piece ? left : piece, err)
+                         : stream(upload, session, err);
     if (step == STEP_DONE)
         upload->attempt = 0;
     return step;
@@ -175,8 +173,9 @@ static enum step confirm(const struct upload *upload, struct error *err)
 static enum step send_pieces(struct upload *upload, struct session *session, struct error *err)
 {
     for (;;) {
-        bool last;
-        enum step step = next_piece(upload, session, &last, err);
+        bool last = upload->whole && session->held == upload->id.size;
+        enum step step = last ? session_put(session, &upload->id.digest, NULL, err)
+                              : next_piece(upload, session, err);
         if (last && step == STEP_DONE)
             return confirm(upload, err);
         if (last && (step == STEP_BROKEN || step == STEP_UNSURE)) {
@@ -279,8 +278,8 @@ static enum step take_turn(struct upload *upload, unsigned *ret_retry_after, str
 {
     AUTO(session_close) struct session session = {.remote = NULL};
     const struct client_options *settings = client_settings(upload->remote->client);
-    bool early = !upload->whole; /* has its turn */
-    if (!early && !profile_enter(upload->profile, settings->stop)) {
+    upload->early = !upload->whole; /* has its turn */
+    if (!upload->early && !profile_enter(upload->profile, settings->stop)) {
         error_set(err, ERROR_INTERRUPTED, "stopped by a signal");
         return STEP_FAILED;
     }
@@ -293,18 +292,17 @@ static enum step take_turn(struct upload *upload, unsigned *ret_retry_after, str
     else
         *err = opening;
     *ret_retry_after = session.retry_after;
-    profile_leave(upload->profile, early, step == STEP_LOST);
+    profile_leave(upload->profile, upload->early, step == STEP_LOST);
     return step;
 }
 
-/* What came of a session that began before the blob was whole is no verdict on the blob: it begins
- * anew when that is. */
+/* What came of a session that began before the blob was whole is no verdict on the blob, which
+ * begins anew when it is whole. */
 static int begin_anew(struct upload *upload, struct error *err)
 {
     uint64_t size;
-    if (err->class != ERROR_INTERRUPTED) /* it was given up, or a signal came */
+    if (!upload->given_up)
         profile_learn(upload->profile, REFUSED_EARLY, 0);
-    upload->attempt = upload->again = 0;
     return grow(upload, UINT64_MAX, &size, err);
 }
 
@@ -313,11 +311,10 @@ static int run(struct upload *upload, struct error *err)
 {
     for (;;) {
         unsigned retry_after = 0;
-        bool early = !upload->whole;
         enum step step = take_turn(upload, &retry_after, err);
         if (step == STEP_DONE)
             return 0;
-        if (early ? begin_anew(upload, err) < 0 : !goes_on(upload, step, retry_after, err))
+        if (upload->early ? begin_anew(upload, err) < 0 : !goes_on(upload, step, retry_after, err))
             return -1;
     }
 }

@@ -39,8 +39,8 @@ struct growth {
 };
 
 /* As upload_blob, but begun before the blob is whole, in one PATCH that goes on as it grows. Where
- * that session comes to nothing the blob is sent by upload_blob's ways when it is whole. The caller
- * has taken its turn (profile_enter_growing), which is given back here. */
+ * that session, which has one try, comes to nothing the blob is sent by upload_blob's ways when it
+ * is whole. The caller has taken its turn (profile_enter_growing), which is given back here. */
 int upload_growing(const struct remote *remote, const struct growth *growth,
                    const struct upload_watch *watch, struct error *err);
 

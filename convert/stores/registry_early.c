@@ -54,11 +54,6 @@ static bool is_stopped(const struct early *early)
     return stop_is_set(client_settings(early->registry->client)->stop);
 }
 
-static int unwanted(struct error *err)
-{
-    return error_set(err, ERROR_INTERRUPTED, "nobody wants it any more");
-}
-
 static int growth_wait(void *context, uint64_t size, uint64_t *ret_size, struct blob_id *ret_id,
                        struct error *err)
 {
@@ -73,15 +68,14 @@ static int growth_wait(void *context, uint64_t size, uint64_t *ret_size, struct 
     if (whole)
         *ret_id = early->id;
     pthread_mutex_unlock(&early->lock);
-    return stopped || dropped ? unwanted(err) : !whole;
+    return stopped || dropped ? error_set(err, ERROR_INTERRUPTED, "it was given up") : !whole;
 }
 
 static int growth_read(void *context, uint64_t offset, void *data, size_t size, struct error *err)
 {
     struct early *early = context;
     pthread_mutex_lock(&early->lock);
-    int status =
-        early->state == DROPPED ? unwanted(err) : part_read(early->part, offset, data, size, err);
+    int status = part_read(early->part, offset, data, size, err);
     pthread_mutex_unlock(&early->lock);
     return status;
 }

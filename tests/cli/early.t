@@ -111,6 +111,25 @@ ok 'SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size
     --no-state "$s_host/src:v1" "$t_host/d:new"
 ok '... no tag' untagged t d
 ok '... no session' closed
+from "PATCH $uploads * status 429 TOOMANYREQUESTS; Retry-After: 60"
+faults s "GET /v2/src/blobs/sha256:$layer_2 * corrupt 1000000"
+ok 'a damaged source, while the destination wants to be waited for' convert 2
+from "POST $uploads 2+ status 503"
+ok 'a registry that opens no session' convert 69
+ok '... is not asked more often than for whole chunks' asked t 9- "POST $uploads"
+# docker-registry deletes an upload only where its Location is the newest
+registry b plain
+untidy() {
+    find "$work/b" -path '*/_uploads/*' -name data
+}
+faults s "GET /v2/src/blobs/sha256:$(basename "$("$layout" name noise v1 layers/5)") * stall 100000"
+ok 'docker-registry: SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size 8MiB --tmpdir tmp \
+    --no-state "$s_host/src:v1" "$b_host/d:new"
+ok '... leaves no upload' test -z "$(untidy)"
+faults s "GET /v2/src/blobs/sha256:$layer_2 * corrupt 1000000"
+ok 'docker-registry: a damaged source' run 2 convert --chunk-size 8MiB --tmpdir tmp --no-state "$s_host/src:v1" \
+    "$b_host/d:new"
+ok '... leaves no upload' test -z "$(untidy)"
 # two chunks that are the same: the second is there when its digest is known
 head -c 8M noise-vm/disk.img >half
 cat half half >noise-vm/disk.img
@@ -121,4 +140,7 @@ ok 'two chunks that are the same' run 0 convert --chunk-size 8MiB --tmpdir tmp -
 ok '... one is kept, the other given up' asked t 1 "DELETE $uploads"
 ok '... no session' closed
 ok '... the image' holds t d "$(tag_of t d new)"
+ok 'docker-registry: two chunks that are the same' run 0 convert --chunk-size 8MiB --tmpdir tmp --no-state \
+    "$s_host/src:two" "$b_host/d:two"
+ok '... leave no upload' test -z "$(untidy)"
 finish

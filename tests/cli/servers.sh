@@ -256,11 +256,12 @@ requests() {
     grep -cE -e "$2" "$work/$1/log"
 }
 
-# asked NAME NUMBER PATTERN: exactly so many; NUMBER+: at least.
+# asked NAME NUMBER PATTERN: exactly so many; NUMBER+: at least; NUMBER-: at most.
 asked() {
     asked=$(requests "$1" "$3")
     case $2 in
     *+) [ "$asked" -ge "${2%+}" ] ;;
+    *-) [ "$asked" -le "${2%-}" ] ;;
     *) [ "$asked" -eq "$2" ] ;;
     esac || {
         echo "$asked requests, wanted $2: $3"
