@@ -4,13 +4,13 @@
 . "$root/tests/cli/servers.sh"
 
 needs "$python"
-make_noise noise 16M
+make_noise noise 10M
 scripted s
 scripted t
 put_image s noise v1 src
 mkdir tmp
-"$tartconv" convert -q --chunk-size 8MiB oci:noise:v1 oci:noise:eight >out || echo 'Bail out!'
-wanted=$(digest_of noise eight)
+"$tartconv" convert -q --chunk-size 5MiB oci:noise:v1 oci:noise:five >out || echo 'Bail out!'
+wanted=$(digest_of noise five)
 
 # from LINE...: nothing is at the destination, whose next faults these are.
 from() {
@@ -23,7 +23,7 @@ from() {
 convert() {
     convert_status=$1
     shift
-    run "$convert_status" convert --format json --retry-times 3 --retry-delay 10ms --chunk-size 8MiB --tmpdir tmp \
+    run "$convert_status" convert --format json --retry-times 3 --retry-delay 10ms --chunk-size 5MiB --tmpdir tmp \
         --no-state "$@" "$s_host/src:v1" "$t_host/d:new"
 }
 # overcome OPTION...: the fault was met, and the image is there nevertheless.
@@ -37,7 +37,7 @@ closed() {
     }
 }
 uploads=/v2/d/blobs/uploads/
-stream="PATCH $uploads.* 202 .*in=83[89][0-9]{4} " # a chunk that does not compress
+stream="PATCH $uploads.* 202 .*in=524[0-9]{4} " # a chunk that does not compress
 
 from
 ok 'a new repository' convert 0
@@ -48,7 +48,7 @@ ok '... nothing is open' closed
 ok 'again' convert 0
 ok '... sends nothing' asked t 2 'PATCH '
 faults t
-ok 'another tag of it' run 0 convert --chunk-size 8MiB --tmpdir tmp --no-state "$s_host/src:v1" "$t_host/d:two"
+ok 'another tag of it' run 0 convert --chunk-size 5MiB --tmpdir tmp --no-state "$s_host/src:v1" "$t_host/d:two"
 ok '... is asked first' asked t 0 'POST '
 rm "$work"/t/repos/d/blobs/* "$work"/t/blobs/*
 faults t
@@ -64,10 +64,10 @@ ok '... is for whole chunks' asked t 0 'PATCH '
 from
 ok '--upload-chunk' convert 0 --upload-chunk 1MiB
 ok '... is kept to' asked t 0 "$stream"
-ok 'from V2, two lanes' run 0 convert --threads 2 --chunk-size 8MiB --tmpdir tmp --no-state oci:noise:v2 "$t_host/e:new"
-"$tartconv" convert -q --chunk-size 8MiB oci:noise:v2 oci:noise:again >out
+ok 'from V2, two lanes' run 0 convert --threads 2 --chunk-size 5MiB --tmpdir tmp --no-state oci:noise:v2 "$t_host/e:new"
+"$tartconv" convert -q --chunk-size 5MiB oci:noise:v2 oci:noise:again >out
 ok '... the image' published t e new "$(digest_of noise again)"
-ok '... chunks of both at once' asked t 2 "PATCH /v2/e/.* 202 .*in=83[89][0-9]{4} "
+ok '... a chunk of one of them at least' asked t 1+ "PATCH /v2/e/.* 202 .*in=524[0-9]{4} "
 
 # --- it comes to nothing ---
 for fault in 'reset' 'cut 3000000' 'lose' 'status 405 UNSUPPORTED' 'status 411 LENGTH_REQUIRED' 'status 413 TOO_LARGE' \
@@ -81,7 +81,7 @@ for fault in 'cut 3000000' 'status 503' 'upload-drop' 'upload-lost'; do
     ok "PATCH: $fault, on and on" overcome
 done
 from "PATCH $uploads 1 status 405 UNSUPPORTED"
-ok 'what came to nothing' overcome
+ok 'what came to nothing' overcome --threads 1
 ok '... is not tried again' asked t 1 'PATCH '
 from "PUT $uploads 1-3 status 500"
 ok '500 at the end' overcome
@@ -107,7 +107,7 @@ ok 'a layer that is missing' convert 2
 ok '... no session' closed
 from
 faults s "GET /v2/src/blobs/sha256:$(basename "$("$layout" name noise v1 layers/5)") * stall 100000"
-ok 'SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size 8MiB --tmpdir tmp \
+ok 'SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size 5MiB --tmpdir tmp \
     --no-state "$s_host/src:v1" "$t_host/d:new"
 ok '... no tag' untagged t d
 ok '... no session' closed
@@ -123,24 +123,24 @@ untidy() {
     find "$work/b" -path '*/_uploads/*' -name data
 }
 faults s "GET /v2/src/blobs/sha256:$(basename "$("$layout" name noise v1 layers/5)") * stall 100000"
-ok 'docker-registry: SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size 8MiB --tmpdir tmp \
+ok 'docker-registry: SIGTERM in the middle of a chunk' stopped_in_stall s convert -q --chunk-size 5MiB --tmpdir tmp \
     --no-state "$s_host/src:v1" "$b_host/d:new"
 ok '... leaves no upload' test -z "$(untidy)"
 faults s "GET /v2/src/blobs/sha256:$layer_2 * corrupt 1000000"
-ok 'docker-registry: a damaged source' run 2 convert --chunk-size 8MiB --tmpdir tmp --no-state "$s_host/src:v1" \
+ok 'docker-registry: a damaged source' run 2 convert --chunk-size 5MiB --tmpdir tmp --no-state "$s_host/src:v1" \
     "$b_host/d:new"
 ok '... leaves no upload' test -z "$(untidy)"
 # two chunks that are the same: the second is there when its digest is known
-head -c 8M noise-vm/disk.img >half
+head -c 5M noise-vm/disk.img >half
 cat half half >noise-vm/disk.img
 "$tartconv" convert -q --to v1 --v1-layer-size 1500000 vm:noise-vm oci:twice:v1 >out
 put_image s twice v1 src two
 from
-ok 'two chunks that are the same' run 0 convert --chunk-size 8MiB --tmpdir tmp --no-state "$s_host/src:two" "$t_host/d:new"
+ok 'two chunks that are the same' run 0 convert --chunk-size 5MiB --tmpdir tmp --no-state "$s_host/src:two" "$t_host/d:new"
 ok '... one is kept, the other given up' asked t 1 "DELETE $uploads"
 ok '... no session' closed
 ok '... the image' holds t d "$(tag_of t d new)"
-ok 'docker-registry: two chunks that are the same' run 0 convert --chunk-size 8MiB --tmpdir tmp --no-state \
+ok 'docker-registry: two chunks that are the same' run 0 convert --chunk-size 5MiB --tmpdir tmp --no-state \
     "$s_host/src:two" "$b_host/d:two"
 ok '... leave no upload' test -z "$(untidy)"
 finish
