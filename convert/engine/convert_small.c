@@ -4,7 +4,6 @@
 #include "convert/engine/convert_parts.h"
 
 #include "convert/engine/relay.h"
-
 #include "formats/model/auto.h"
 
 static const struct blob_id *part_id(const struct job *job, bool nvram)

@@ -1,5 +1,5 @@
-/* stop.h: the flag that a signal handler sets and every thread looks at. Atomic, so that the look
- * from another thread is defined; a handler may set it. */
+/* stop.h: the flag that a signal handler sets and every thread looks at, also while it waits for
+ * another. Atomic, so that the look from another thread is defined; a handler may set it. */
 #ifndef CONVERT_NET_STOP_H
 #define CONVERT_NET_STOP_H
 
