@@ -9,7 +9,10 @@ scripted s
 scripted t
 put_image s noise v1 src
 mkdir tmp
-"$tartconv" convert -q --chunk-size 5MiB oci:noise:v1 oci:noise:five >out || echo 'Bail out!'
+"$tartconv" convert -q --chunk-size 5MiB oci:noise:v1 oci:noise:five >out || {
+    echo 'Bail out! no image to compare with'
+    exit 1
+}
 wanted=$(digest_of noise five)
 
 # from LINE...: nothing is at the destination, whose next faults these are.
@@ -113,7 +116,9 @@ ok '... no tag' untagged t d
 ok '... no session' closed
 from "PATCH $uploads * status 429 TOOMANYREQUESTS; Retry-After: 60"
 faults s "GET /v2/src/blobs/sha256:$layer_2 * corrupt 1000000"
+begun=$(date +%s)
 ok 'a damaged source, while the destination wants to be waited for' convert 2
+ok '... is not waited for' test $(($(date +%s) - begun)) -lt 30
 from "POST $uploads 2+ status 503"
 ok 'a registry that opens no session' convert 69
 ok '... is not asked more often than for whole chunks' asked t 9- "POST $uploads"
