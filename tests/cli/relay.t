@@ -170,7 +170,7 @@ ok '... no session' closed
 source
 destination "POST $uploads 1 sleep 2"
 stopped_while_asked() {
-    "$tartconv" convert -q --to same --tmpdir nowhere --no-state "$s_host/src:v1" "$t_host/d:new" >out 2>err &
+    "$tartconv" convert -q --concurrency 1 --to same --tmpdir nowhere --no-state "$s_host/src:v1" "$t_host/d:new" >out 2>err &
     child=$!
     for waited in $(seq 100); do
         [ "$(requests s "GET /v2/src/blobs/")" -eq 0 ] || break
@@ -180,7 +180,11 @@ stopped_while_asked() {
     kill -TERM $child
     wait $child
     stop_status=$?
-    [ $stop_status -eq 143 ] && asked t 1+ "POST $uploads.* 202"
+    for waited in $(seq 100); do
+        [ "$(requests t "POST $uploads.* 202")" -eq 0 ] || break
+        sleep 0.05
+    done
+    [ $stop_status -eq 143 ] && asked t 1 "POST $uploads.* 202"
 }
 ok 'SIGTERM while a session is being opened' stopped_while_asked
 ok '... no session' closed
